@@ -1,0 +1,174 @@
+"""The tables of schema `netpulse`. Alembic's revisions make them; `alembic check` holds both together.
+
+What a column means is said once, here, and reaches the database as its comment.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+SCHEMA = "netpulse"
+
+metadata = MetaData(
+    schema=SCHEMA,
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    },
+)
+
+
+def _timestamp(name: str, comment: str, *, default_now: bool = False) -> Column[object]:
+    if default_now:
+        return Column(name, DateTime(timezone=True), nullable=False, server_default=text("now()"), comment=comment)
+    return Column(name, DateTime(timezone=True), comment=comment)
+
+
+worker = Table(
+    "worker",
+    metadata,
+    Column(
+        "id", BigInteger, Identity(always=True), primary_key=True, comment="Incarnation: new at every process start"
+    ),
+    Column("name", Text, nullable=False, comment="node:pid"),
+    Column("node", Text, nullable=False, comment="Host name of the machine"),
+    Column("pid", Integer, nullable=False),
+    Column("zone", Text, nullable=False, comment="Part of the network that this worker reaches"),
+    Column("capacity", Integer, nullable=False, comment="Sessions that it holds at the most"),
+    Column("state", Text, nullable=False, server_default="live"),
+    Column("beat", BigInteger, nullable=False, server_default="0", comment="Counts heartbeats; a reaper compares it"),
+    Column("busy", Integer, nullable=False, server_default="0", comment="Jobs running at the last heartbeat"),
+    Column("held_sessions", Integer, nullable=False, server_default="0", comment="Sessions held at the last heartbeat"),
+    Column("successful_jobs", BigInteger, nullable=False, server_default="0"),
+    Column("failed_jobs", BigInteger, nullable=False, server_default="0"),
+    _timestamp("born_at", "Process start, by PostgreSQL's clock", default_now=True),
+    _timestamp("heartbeat_at", "Last heartbeat; shown to people, never compared", default_now=True),
+    _timestamp("died_at", "When it left, or was declared dead"),
+    CheckConstraint("state IN ('live', 'draining', 'dead')", name="state"),
+    CheckConstraint("capacity > 0", name="capacity"),
+    # Queue names are `pinned:<zone>`; procrastinate refuses names over 40 characters.
+    CheckConstraint("zone ~ '^[a-z0-9_-]{1,30}$'", name="zone"),
+    # pick_worker, reaper: the few that are not dead, among all past incarnations.
+    Index("worker_alive_idx", "zone", "id", postgresql_where=text("state <> 'dead'")),
+    comment="One row per incarnation of a worker process",
+)
+
+device = Table(
+    "device",
+    metadata,
+    Column("key", Text, primary_key=True, comment="host:port, IPv6 in brackets"),
+    Column("host", Text, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("worker_id", ForeignKey(worker.c.id), comment="The incarnation that holds it; null: nobody"),
+    Column("epoch", BigInteger, nullable=False, server_default="0", comment="+1 at each change of holder"),
+    _timestamp("submitted_at", "Last submission of a pinned job", default_now=True),
+    # Placement counts a worker's devices; reaping hands them over.
+    Index("device_worker_id_idx", "worker_id", postgresql_where=text("worker_id IS NOT NULL")),
+    comment="Which worker holds which device. Its row lock orders the submissions for the device",
+    postgresql_with={"fillfactor": "70"},
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True, comment="UUID version 7 by PostgreSQL's clock: sorts by time"),
+    Column("batch_id", UUID(as_uuid=True), comment="Shared by the jobs of one bulk request"),
+    Column("schedule_id", UUID(as_uuid=True), comment="The schedule that fired it"),
+    Column("driver", Text, nullable=False),
+    Column("operation", Text, nullable=False, comment="command: reads; config: changes"),
+    Column("device_key", Text, nullable=False, comment="host:port, IPv6 in brackets"),
+    Column("host", Text, nullable=False, comment="Name or address as normalised, without the port"),
+    Column("zone", Text, nullable=False),
+    Column("strategy", Text, nullable=False, comment="pinned: in order, on the holder; fifo: anywhere, in parallel"),
+    Column("state", Text, nullable=False, server_default="queued"),
+    Column("priority", Integer, nullable=False, server_default="0", comment="Higher first"),
+    Column("request", JSONB, nullable=False, comment="The request as accepted; every secret reads ***"),
+    Column("sealed", LargeBinary, comment="The encrypted login; removed when the job ends"),
+    Column("rendered", Text, comment="What was sent, where a template made it"),
+    Column("error_type", Text, comment="One of the closed list of the API's documentation"),
+    Column("error_message", Text),
+    Column("outcome", Text, comment="Of a change that failed: did the device get it? unknown: a person must look"),
+    Column("submitted_by", Text, nullable=False, comment="Name of the API key"),
+    Column("idempotency_key", Text, comment="As the client sent it; counts for 24 hours"),
+    Column("request_hash", Text, comment="Keyed digest of the whole request, secrets included"),
+    Column("queue_job_id", BigInteger, comment="Row in procrastinate_jobs while the job waits or runs"),
+    Column("worker_id", BigInteger, comment="Incarnation that claimed it last"),
+    Column("worker", Text, comment="That worker's name"),
+    Column("epoch", BigInteger, comment="The device's epoch at the claim"),
+    Column("attempts", Integer, nullable=False, server_default="0", comment="Times that a worker claimed it"),
+    Column("max_attempts", Integer, nullable=False, server_default="1"),
+    Column("session_reused", Boolean, comment="False: this job paid for a login"),
+    Column("execution_timeout_s", Float, nullable=False),
+    _timestamp("created_at", "Accepted", default_now=True),
+    _timestamp("expires_at", "Not claimed by then: failed with Expired"),
+    _timestamp("started_at", "Claimed by the worker that ran it"),
+    _timestamp("ended_at", "Finished, failed or cancelled"),
+    CheckConstraint("operation IN ('command', 'config')", name="operation"),
+    CheckConstraint("strategy IN ('pinned', 'fifo')", name="strategy"),
+    CheckConstraint("state IN ('queued', 'claimed', 'started', 'finished', 'failed', 'cancelled')", name="state"),
+    CheckConstraint("outcome IN ('known', 'unknown')", name="outcome"),
+    CheckConstraint("(state IN ('finished', 'failed', 'cancelled')) = (ended_at IS NOT NULL)", name="ended"),
+    CheckConstraint("ended_at IS NULL OR sealed IS NULL", name="unsealed_at_end"),
+    # GET /job?host=
+    Index("job_host_idx", "host", "id"),
+    # GET /job?node=, through worker
+    Index("job_worker_idx", "worker_id", "id", postgresql_where=text("worker_id IS NOT NULL")),
+    # GET /job?batch=
+    Index("job_batch_idx", "batch_id", "id", postgresql_where=text("batch_id IS NOT NULL")),
+    # GET /job?schedule=
+    Index("job_schedule_idx", "schedule_id", "id", postgresql_where=text("schedule_id IS NOT NULL")),
+    # GET /job?status=, for all but the common one, which is found by walking the primary key
+    Index("job_unfinished_idx", "state", "id", postgresql_where=text("state <> 'finished'")),
+    # expire_jobs
+    Index("job_expiry_idx", "expires_at", postgresql_where=text("state = 'queued'")),
+    # reap_worker, reconcile_jobs
+    Index("job_running_idx", "worker_id", postgresql_where=text("state IN ('claimed', 'started')")),
+    # submit_jobs: a second submission with the same key
+    Index(
+        "job_idempotency_idx",
+        "submitted_by",
+        "idempotency_key",
+        unique=True,
+        postgresql_where=text("idempotency_key IS NOT NULL"),
+    ),
+    comment="One row per job, kept as history. The queue's own row lives in procrastinate_jobs until the job ends",
+    postgresql_with={"fillfactor": "80"},
+)
+
+job_output = Table(
+    "job_output",
+    metadata,
+    Column("job_id", ForeignKey(job.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True, comment="From 0, in the order of the request"),
+    Column("command", Text, nullable=False, comment="The command or configuration line"),
+    Column("verdict", Text, nullable=False),
+    Column("stdout", Text, nullable=False),
+    Column("stderr", Text, nullable=False, server_default=""),
+    Column("exit_status", Integer, comment="0 done, 1 refused, null skipped; the process's own where there is one"),
+    Column("parsed", JSONB),
+    _timestamp("started_at", "Sent; by the worker's clock"),
+    Column("duration_s", Float, nullable=False, server_default="0"),
+    CheckConstraint("verdict IN ('done', 'refused', 'skipped')", name="verdict"),
+    comment="What a device said to one command or configuration line",
+)

@@ -1,0 +1,14 @@
+-- The live worker of zone p_zone that should hold one more device: with room before full, then the fewest devices,
+-- then by chance. A full one may be picked: it closes its longest idle session to make room.
+-- Locks the worker FOR KEY SHARE SKIP LOCKED: free of heartbeats' locks, and a worker that is being reaped is passed over.
+-- Returns null where no worker serves the zone.
+CREATE OR REPLACE FUNCTION netpulse.pick_worker(p_zone text) RETURNS bigint
+LANGUAGE sql VOLATILE AS $$
+    SELECT w.id
+      FROM netpulse.worker AS w
+     CROSS JOIN LATERAL (SELECT count(*) AS devices FROM netpulse.device AS d WHERE d.worker_id = w.id) AS load
+     WHERE w.zone = p_zone AND w.state = 'live'
+     ORDER BY load.devices >= w.capacity, load.devices, random()
+     LIMIT 1
+       FOR KEY SHARE OF w SKIP LOCKED
+$$;
