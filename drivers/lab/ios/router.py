@@ -1,0 +1,103 @@
+"""An IOS router's state: what is running, what is saved, what is on its flash."""
+
+import hashlib
+import hmac
+import time
+import zlib
+
+from drivers.lab.ios.config import Config
+
+PHYSICAL = ("GigabitEthernet0/0", "GigabitEthernet0/1", "GigabitEthernet0/2", "GigabitEthernet0/3")
+
+_FACTORY = """\
+version 15.7
+service timestamps debug datetime msec
+service timestamps log datetime msec
+no service password-encryption
+hostname {name}
+no aaa new-model
+ip cef
+no ip domain lookup
+interface GigabitEthernet0/0
+ description management
+ ip address 192.0.2.{octet} 255.255.255.0
+ duplex auto
+ speed auto
+interface GigabitEthernet0/1
+ no ip address
+ shutdown
+ duplex auto
+ speed auto
+interface GigabitEthernet0/2
+ no ip address
+ shutdown
+ duplex auto
+ speed auto
+interface GigabitEthernet0/3
+ no ip address
+ shutdown
+ duplex auto
+ speed auto
+ip forward-protocol nd
+no ip http server
+ip ssh version 2
+line con 0
+line vty 0 4
+ login local
+ transport input ssh
+"""
+
+
+class Router:
+    """What all sessions of one device share."""
+
+    def __init__(self, name: str, secret: str) -> None:
+        number = zlib.crc32(name.encode())
+        self.secret = secret
+        self.serial = f"NPL{number % 10**8:08}"
+        self.running = Config.parse(_FACTORY.format(name=name, octet=number % 254 + 1))
+        self.startup: Config | None = self.running.copy()
+        self.unsaved = False
+        self.changed_by: str | None = None
+        self.booted, self.boot_reason = time.time(), "power-on"
+        self.flash = {"c2900-universalk9-mz.SPA.157-3.M8.bin": 107_410_736, "old-config.txt": 3_120}
+        self.lines: dict[int, str] = {}  # vty number to user
+
+    @property
+    def hostname(self) -> str:
+        return self.running.value("hostname", "Router")
+
+    def take_line(self, user: str) -> int:
+        """The lowest free vty."""
+        number = next(n for n in range(len(self.lines) + 1) if n not in self.lines)
+        self.lines[number] = user
+        return number
+
+    def is_secret(self, text: str) -> bool:
+        """Whether this is the enable secret: the configured one, or else the lab's."""
+        configured = self.running.value("enable secret 9")
+        return hmac.compare_digest(sealed(text), configured or sealed(self.secret))
+
+    def save(self) -> None:
+        self.startup, self.unsaved = self.running.copy(), False
+
+    def erase(self) -> None:
+        self.startup = None
+
+    def configs(self) -> dict[str, list[str] | None]:
+        return {"running": self.running.lines(), "startup": self.startup.lines() if self.startup else None}
+
+    def touch(self, user: str) -> None:
+        """Note that `user` has changed the configuration."""
+        self.unsaved, self.changed_by = True, user
+
+    def restart(self) -> None:
+        """Boot with the saved configuration, or as from the factory."""
+        saved = self.startup or Config.parse(_FACTORY.format(name="Router", octet=1))
+        self.running, self.unsaved = saved.copy(), False
+        self.booted, self.boot_reason = time.time(), "reload"
+
+
+def sealed(secret: str) -> str:
+    """A secret as the configuration shows it."""
+    return "$9$" + hashlib.sha256(secret.encode()).hexdigest()[:24]
