@@ -1,0 +1,96 @@
+"""The HTTP application."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+from litestar import Litestar, Router
+from litestar.config.response_cache import ResponseCacheConfig  # noqa: F401 - referenced by Litestar's annotations
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp
+
+from app import __version__, devices, health, jobs, workers
+from app.access import AccessLog
+from app.auth import Keyring, require_key
+from app.bodies import refuse_unknown_query
+from app.openapi import assets_router, openapi_config
+from app.problems import answer_error
+from app.services import Services, build_services
+from jobs.logs import configure_logs
+from jobs.settings import Settings, load_settings
+from jobs.startup import process_secrets, require_database, require_keys
+
+
+def create() -> ASGIApp:
+    """The application as the environment configures it: uvicorn's factory. Raises SettingsError."""
+    settings = load_settings()
+    require_keys(settings)
+    configure_logs(settings.log, process_secrets(settings))
+    return create_app(settings, require_database(settings))
+
+
+def create_app(settings: Settings, url: str) -> ASGIApp:
+    """The application on the database at `url`."""
+    services = build_services(settings, url)
+    assert settings.server.api_key is not None
+    keyring = Keyring(settings.server.api_key.get_secret_value(), settings.server.api_key_name)
+    return AccessLog(_litestar(settings, services, keyring))
+
+
+def _litestar(settings: Settings, services: Services, keyring: Keyring) -> Litestar:
+    guarded = Router(
+        "/",
+        guards=[require_key],
+        before_request=refuse_unknown_query,
+        route_handlers=[
+            devices.execute,
+            jobs.list_jobs,
+            jobs.get_job,
+            jobs.delete_jobs,
+            workers.list_workers,
+            health.health,
+        ],
+    )
+    public = Router("/", route_handlers=[health.live, health.ready])
+    return Litestar(
+        [guarded, public, assets_router()],
+        dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
+        exception_handlers={HTTPException: answer_error, Exception: answer_error},
+        lifespan=[partial(_lifespan, services)],
+        logging_config=None,
+        openapi_config=openapi_config(__version__, keyring.parameter, services.models),
+        request_max_body_size=settings.server.max_body_bytes,
+        state=State({"keyring": keyring}),
+    )
+
+
+@asynccontextmanager
+async def _lifespan(services: Services, _app: Litestar) -> AsyncIterator[None]:
+    services.waiters.start()
+    _before_signals(services.waiters.dismiss)
+    try:
+        yield
+    finally:
+        await services.waiters.stop()
+        await services.database.dispose()
+
+
+def _before_signals(action: Callable[[], None]) -> None:
+    """Call `action` at SIGTERM and SIGINT, before uvicorn does its part and waits for the clients that wait for us."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before = signal.getsignal(number)
+
+        def handle(number: int, frame: object, before: object = before) -> None:
+            action()
+            if callable(before):
+                before(number, frame)
+
+        signal.signal(number, handle)

@@ -1,0 +1,117 @@
+"""The API's description and its documentation page, served without a request to anywhere else.
+
+Litestar describes routes, parameters and answers; what it gets wrong is replaced: pydantic writes the request models'
+schemas itself (discriminator, examples, writeOnly secrets, no additional properties).
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from litestar import Request, Router
+from litestar.config.csrf import CSRFConfig  # noqa: F401 - named in SwaggerRenderPlugin.render's annotations
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.static_files import create_static_files_router
+from pydantic.json_schema import models_json_schema
+
+from jobs.requests import RequestModels
+
+DOCS = "/docs"
+ASSETS = f"{DOCS}/static"
+_REF = "#/components/schemas/{model}"
+
+
+def openapi_config(version: str, key_name: str, models: RequestModels) -> OpenAPIConfig:
+    """The description, at /docs/openapi.json, and its page, at /docs."""
+    places: tuple[Any, ...] = ("header", "query", "cookie")
+    schemes = {
+        f"key_in_{place}": SecurityScheme(type="apiKey", name=key_name, security_scheme_in=place) for place in places
+    }
+    description = Description(models)
+    return OpenAPIConfig(
+        title="NetPulse",
+        version=version,
+        description="Network devices as an HTTP API.",
+        path=DOCS,
+        components=Components(security_schemes=schemes),  # type: ignore[arg-type]  # its values may be references too
+        security=[{name: []} for name in schemes],
+        use_handler_docstrings=True,
+        render_plugins=[_page(description), _Json(description)],
+    )
+
+
+def assets_router() -> Router:
+    """The page's scripts and styles, from the installed package."""
+    spec = find_spec("swagger_ui")  # not imported: only its files are of use
+    assert spec is not None
+    assert spec.origin is not None
+    return create_static_files_router(ASSETS, [Path(spec.origin).parent / "static"], include_in_schema=False)
+
+
+class Description:
+    """Repairs Litestar's description with what pydantic knows."""
+
+    def __init__(self, models: RequestModels) -> None:
+        self._models = models
+
+    def repaired(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """`schema` with the request bodies; changes it in place, and may be called again."""
+        components = schema["components"].setdefault("schemas", {})
+        components.update(self._request_schemas())
+        execute = {name: _REF.format(model=model.__name__) for name, model in self._models.execute.items()}
+        body = {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "oneOf": [{"$ref": ref} for ref in execute.values()],
+                        "discriminator": {"propertyName": "driver", "mapping": execute},
+                    },
+                    "examples": self._models.examples(),
+                }
+            },
+        }
+        for path in ("/device/execute", "/device/exec"):
+            schema["paths"][path]["post"]["requestBody"] = body
+        return schema
+
+    def _request_schemas(self) -> dict[str, Any]:
+        models = [model for used in self._models.all_models() for model in used]
+        _, definitions = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
+        schemas: dict[str, Any] = definitions["$defs"]
+        for execute, query, config in self._models.all_models():
+            arguments = [{"$ref": _REF.format(model=model.__name__)} for model in (query, config)]
+            schemas[execute.__name__]["properties"]["driver_args"]["anyOf"] = arguments
+        return schemas
+
+
+class _Json(JsonRenderPlugin):
+    def __init__(self, description: Description) -> None:
+        super().__init__()
+        self._description = description
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        return super().render(request, self._description.repaired(openapi_schema))
+
+
+class _Page(SwaggerRenderPlugin):
+    description: Description
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        return super().render(request, self.description.repaired(openapi_schema))
+
+
+def _page(description: Description) -> _Page:
+    page = _Page(
+        path="/",
+        js_url=f"{ASSETS}/swagger-ui-bundle.js",
+        css_url=f"{ASSETS}/swagger-ui.css",
+        standalone_preset_js_url=f"{ASSETS}/swagger-ui-standalone-preset.js",
+        favicon='<link rel="icon" href="data:,">',  # the default one would be fetched from elsewhere
+    )
+    page.description = description
+    return page

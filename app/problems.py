@@ -1,0 +1,95 @@
+"""The one table from an error to an HTTP answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException, ValidationException
+from litestar.status_codes import HTTP_405_METHOD_NOT_ALLOWED, HTTP_413_REQUEST_ENTITY_TOO_LARGE
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from app.envelope import Problem
+from jobs.database import is_transient
+from jobs.logs import trace_of
+from jobs.requests import RequestInvalid
+from jobs.submit import KeyReused
+
+log = structlog.get_logger()
+
+RETRY_AFTER_S = 2
+
+_AWAY = (PoolTimeout, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
+"""What connecting raises unwrapped. The handlers do no I/O but with PostgreSQL, so any OSError is one of its."""
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def answer_error(request: AnyRequest, error: Exception) -> Response[Any]:
+    """Turn any error that reaches the outside into the envelope. What nobody foresaw is a 500 without details."""
+    problem = problem_of(request, error)
+    if problem.status >= 500:
+        log.error("request.failed", status=problem.status, path=request.url.path, trace=trace_of(error))
+    body = {"code": -1, "message": problem.message, "data": problem.data}
+    return Response(body, status_code=problem.status, headers=problem.headers, media_type="application/json")
+
+
+def problem_of(request: AnyRequest, error: Exception) -> Problem:
+    """The problem that `error` is for the client."""
+    match error:
+        case Problem():
+            return error
+        case RequestInvalid():
+            return Problem(400, str(error), error.details)
+        case KeyReused():
+            return Problem(409, f"{error}; use another key for another request.")
+        case HTTPException():
+            return _http_problem(request, error)
+        case _ if is_database_away(error):
+            message = "PostgreSQL is out of reach; try again, with an Idempotency-Key when you submit."
+            return Problem(503, message, headers={"Retry-After": str(RETRY_AFTER_S)})
+    return Problem(500, "Internal error; the X-Request-ID of this answer finds it in the log.")
+
+
+def is_database_away(error: Exception) -> bool:
+    """True if PostgreSQL does not answer, or has no connection left for us."""
+    if isinstance(error, DBAPIError):
+        away = isinstance(error, InterfaceError | OperationalError) or error.connection_invalidated
+        return away or (error.orig is not None and is_transient(error.orig.__cause__ or error.orig))
+    return isinstance(error, _AWAY)
+
+
+def _http_problem(request: AnyRequest, error: HTTPException) -> Problem:
+    """Litestar's own errors, in our words: its texts may repeat the URL, and with it a key in the query."""
+    path, method = request.url.path, request.method
+    match error:
+        case ValidationException():
+            faults = _faults(error)
+            where = ".".join(map(str, faults[0]["loc"]))
+            return Problem(400, f"{where}: {faults[0]['msg']}", faults)
+        case NotFoundException():
+            return Problem(404, f"There is nothing at {path}.")
+        case MethodNotAllowedException():
+            headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+            return Problem(HTTP_405_METHOD_NOT_ALLOWED, f"{path} does not answer {method}.", headers=headers)
+    if error.status_code == HTTP_413_REQUEST_ENTITY_TOO_LARGE:
+        limit = request.app.request_max_body_size
+        return Problem(413, f"The body is larger than the {limit:,} bytes that are allowed.")
+    return Problem(error.status_code, f"{method} {path} was refused.")
+
+
+def _faults(error: ValidationException) -> list[dict[str, Any]]:
+    extra = error.extra if isinstance(error.extra, list) else []
+    faults = [
+        {
+            "loc": [item.get("source", "query"), item.get("key", "")],
+            "msg": item.get("message", ""),
+            "type": "value_error",
+        }
+        for item in extra
+        if isinstance(item, dict)
+    ]
+    return faults or [{"loc": ["query"], "msg": "not valid", "type": "value_error"}]

@@ -1,0 +1,64 @@
+"""`/worker`: who holds the devices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from litestar import get
+from litestar.params import Parameter
+from sqlalchemy import Row
+
+from app.envelope import Envelope
+from app.failures import failures
+from app.services import Services
+from jobs.history import find_workers
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """A worker as of its last heartbeat. Times are UTC; counts are since its birth."""
+
+    name: str
+    status: Literal["busy", "idle", "draining", "dead"]
+    pid: int
+    hostname: str
+    zone: str
+    queues: list[str]
+    last_heartbeat: datetime
+    birth_at: datetime
+    successful_job_count: int
+    failed_job_count: int
+    held_sessions: int
+    capacity: int
+
+
+@get("/worker", summary="List workers", responses=failures(400, 403, 500, 503))
+async def list_workers(
+    services: Services,
+    queue: Annotated[str | None, Parameter(query="queue", description="One of a worker's `queues`.")] = None,
+    node: Annotated[str | None, Parameter(query="node", description="Machine.")] = None,
+    host: Annotated[str | None, Parameter(query="host", description="Device: the worker that holds it.")] = None,
+) -> Envelope[list[WorkerView]]:
+    """The workers that are not dead, oldest first."""
+    rows = await find_workers(services.database, node=node, host=host)
+    views = [_view(row) for row in rows]
+    return Envelope([view for view in views if queue is None or queue in view.queues])
+
+
+def _view(row: Row[Any]) -> WorkerView:
+    return WorkerView(
+        name=row.name,
+        status="draining" if row.state == "draining" else "busy" if row.busy else "idle",
+        pid=row.pid,
+        hostname=row.node,
+        zone=row.zone,
+        queues=[f"w:{row.id}", f"fifo:{row.zone}"],
+        last_heartbeat=row.heartbeat_at,
+        birth_at=row.born_at,
+        successful_job_count=row.successful_jobs,
+        failed_job_count=row.failed_jobs,
+        held_sessions=row.held_sessions,
+        capacity=row.capacity,
+    )

@@ -1,0 +1,1 @@
+"""Talking to devices. Knows no database, no queue and no settings."""

@@ -1,0 +1,71 @@
+"""What one worker does for all: declaring silent workers dead, ending jobs that waited too long."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import asyncpg
+import structlog
+
+from jobs.database import LOST, Connection, connect
+
+log = structlog.get_logger()
+
+LOCK = 0x6E65747075  # "netpu": pg_try_advisory_xact_lock; at most one worker does chores at a time
+MOST_EXPIRED = 1000
+
+
+class Observer:
+    """Watches heartbeats stand still by this process's monotonic clock: no two machines' clocks are compared."""
+
+    def __init__(self, dead_s: float, blind_s: float) -> None:
+        """`blind_s`: after a longer gap between two looks, everything seen before counts for nothing."""
+        self._dead_s = dead_s
+        self._blind_s = blind_s
+        self._seen: dict[int, tuple[int, float]] = {}
+        self._looked = 0.0
+
+    def look(self, beats: dict[int, int], now: float) -> dict[int, int]:
+        """`beats`: heartbeat count by worker, as of `now`. Returns those that have stood still for `dead_s`."""
+        if now - self._looked > self._blind_s:
+            self._seen.clear()
+        self._looked = now
+        self._seen = {
+            worker: self._seen[worker] if worker in self._seen and self._seen[worker][0] == count else (count, now)
+            for worker, count in beats.items()
+        }
+        return {worker: count for worker, (count, since) in self._seen.items() if now - since > self._dead_s}
+
+
+async def do_chores(url: str, every_s: float, dead_s: float) -> None:
+    """Look and act every `every_s` seconds or a little more, until cancelled."""
+    observer = Observer(dead_s, blind_s=3 * every_s + 1)
+    connection: Connection | None = None
+    try:
+        while True:
+            await asyncio.sleep(every_s * random.uniform(1, 1.2))  # noqa: S311 - only keeps workers out of step
+            try:
+                if connection is None:
+                    connection = await connect(url)
+                await _do_chores_once(connection, observer)
+            except (*LOST, asyncpg.PostgresError) as error:
+                log.warning("chores.failed", error=type(error).__name__)
+                if connection is not None:
+                    connection.terminate()
+                    connection = None
+    finally:
+        if connection is not None:
+            connection.terminate()
+
+
+async def _do_chores_once(connection: Connection, observer: Observer) -> None:
+    rows = await connection.fetch("SELECT id, beat FROM netpulse.worker WHERE state <> 'dead'", timeout=5)
+    silent = observer.look({row["id"]: row["beat"] for row in rows}, asyncio.get_running_loop().time())
+    async with connection.transaction():
+        if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK, timeout=5):
+            return
+        for worker, count in silent.items():
+            handed_over = await connection.fetchval("SELECT netpulse.reap_worker($1, $2)", worker, count, timeout=30)
+            log.warning("worker.reaped", worker=worker, **(handed_over or {}))
+        await connection.fetchval("SELECT netpulse.expire_jobs($1)", MOST_EXPIRED, timeout=30)

@@ -1,0 +1,123 @@
+"""Reading jobs and workers, and calling jobs off."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, exists, func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from jobs.tables import device, job, job_output, worker
+
+ENDED = frozenset({"finished", "failed", "cancelled"})
+
+_SHOWN = [
+    column for column in job.c if column.name not in ("sealed", "request_hash", "idempotency_key", "queue_job_id")
+]
+_CANCEL = text("SELECT * FROM netpulse.cancel_jobs(:id, :host, :strategy, :batch, :force)")
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs. Every given field must match."""
+
+    id: UUID | None = None
+    status: str | None = None
+    strategy: str | None = None
+    host: str | None = None
+    node: str | None = None
+    driver: str | None = None
+    batch: UUID | None = None
+    schedule: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    before: UUID | None = None
+    """Older than this job: where the last page ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job with its outputs, in order."""
+
+    job: Row[Any]
+    outputs: Sequence[Row[Any]]
+
+    @property
+    def ended(self) -> bool:
+        """True in an end state."""
+        return self.job.state in ENDED
+
+
+async def find_jobs(database: AsyncEngine, where: JobFilter, limit: int) -> list[JobRecord]:
+    """The newest `limit` jobs that match, newest first."""
+    async with database.connect() as connection:
+        jobs = (await connection.execute(_selection(where).limit(limit))).all()
+        outputs = await _outputs_of(connection, [row.id for row in jobs])
+    return [JobRecord(row, outputs[row.id]) for row in jobs]
+
+
+async def _outputs_of(connection: AsyncConnection, ids: list[UUID]) -> dict[UUID, list[Row[Any]]]:
+    grouped: dict[UUID, list[Row[Any]]] = defaultdict(list)
+    if ids:
+        wanted = (
+            select(job_output).where(job_output.c.job_id.in_(ids)).order_by(job_output.c.job_id, job_output.c.position)
+        )
+        for row in await connection.execute(wanted):
+            grouped[row.job_id].append(row)
+    return grouped
+
+
+def _selection(where: JobFilter) -> Select[Any]:
+    return select(*_SHOWN).where(*_conditions(where)).order_by(job.c.id.desc())
+
+
+def _conditions(where: JobFilter) -> Iterable[ColumnElement[bool]]:
+    equal = {
+        "id": job.c.id,
+        "strategy": job.c.strategy,
+        "host": job.c.host,
+        "driver": job.c.driver,
+        "batch": job.c.batch_id,
+        "schedule": job.c.schedule_id,
+    }
+    for name, column in equal.items():
+        if (value := getattr(where, name)) is not None:
+            yield column == value
+    if where.status is not None:
+        # A claimed change has its worker already: clients see it as started.
+        yield job.c.state.in_(("claimed", "started") if where.status == "started" else (where.status,))
+    if where.node is not None:
+        yield job.c.worker_id.in_(select(worker.c.id).where(worker.c.node == where.node))
+    if where.since is not None:
+        yield job.c.id >= func.netpulse.uuid7_floor(where.since)
+    if where.until is not None:
+        yield job.c.id < func.netpulse.uuid7_floor(where.until)
+    if where.before is not None:
+        yield job.c.id < where.before
+
+
+async def cancel_jobs(database: AsyncEngine, where: JobFilter, *, force: bool) -> tuple[list[UUID], list[UUID]]:
+    """Cancel what waits and matches id, host, strategy and batch; with `force` ask the workers to abort what runs.
+
+    Returns the ids that are cancelled, and those that were asked for and end a moment later.
+    """
+    arguments = {"id": where.id, "host": where.host, "strategy": where.strategy, "batch": where.batch, "force": force}
+    async with database.connect() as connection:
+        rows = (await connection.execute(_CANCEL, arguments)).all()
+    return [row.id for row in rows if not row.running], [row.id for row in rows if row.running]
+
+
+async def find_workers(database: AsyncEngine, *, node: str | None, host: str | None) -> Sequence[Row[Any]]:
+    """The workers that are not dead, oldest first; with `host`, the one that holds that device."""
+    wanted = select(worker).where(worker.c.state != "dead").order_by(worker.c.id)
+    if node is not None:
+        wanted = wanted.where(worker.c.node == node)
+    if host is not None:
+        wanted = wanted.where(exists().where(device.c.worker_id == worker.c.id, device.c.host == host))
+    async with database.connect() as connection:
+        return (await connection.execute(wanted)).all()

@@ -1,0 +1,31 @@
+"""Keeps a login's own secrets out of texts that come from elsewhere: device output, libraries' errors."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from pydantic import BaseModel, SecretStr
+
+SHORTEST = 6
+"""Secrets below this length are left alone: replacing `cisco` everywhere would garble texts, and thereby tell it."""
+
+
+def secrets_of(model: BaseModel) -> frozenset[str]:
+    """Every secret value in `model`, nested ones too, that is long enough to be looked for."""
+    return frozenset(secret for secret in _secrets(model) if len(secret) >= SHORTEST)
+
+
+def redact(text: str, secrets: Collection[str]) -> str:
+    """`text` with every occurrence of a secret replaced by `***`, the longest first."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+def _secrets(model: BaseModel) -> Iterator[str]:
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, SecretStr):
+            yield value.get_secret_value()
+        elif isinstance(value, BaseModel):
+            yield from _secrets(value)

@@ -1,0 +1,230 @@
+"""What a client may ask for: the body of `/device/execute`, validated against the driver's own models."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, Self, TypeVar, cast, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    create_model,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from drivers.base import Arguments, Driver, Strategy, Target
+
+M = TypeVar("M", bound=BaseModel)
+
+MOST_LINES = 10_000
+"""Commands or configuration lines in one request."""
+
+
+class RequestInvalid(Exception):
+    """The body is not a valid request. `details` has one `{loc, msg, type}` per fault; no input is repeated in them."""
+
+    def __init__(self, details: list[dict[str, Any]]) -> None:
+        self.details = details
+        first = details[0]
+        where = ".".join(str(part) for part in first["loc"])
+        more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+        super().__init__(f"{where}: {first['msg']}{more}" if where else f"{first['msg']}{more}")
+
+
+def _no_controls(line: str) -> str:
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in line):
+        raise ValueError("must not contain control characters, line breaks or tabs: one entry is one line")
+    return line
+
+
+def _not_blank(command: str) -> str:
+    if not command.strip():
+        raise ValueError("must not be empty")
+    return command
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_lines(value: object) -> object:
+    return [line for line in value.splitlines() if line.strip()] if isinstance(value, str) else value
+
+
+Line = Annotated[str, Field(max_length=16_384), AfterValidator(_not_blank), AfterValidator(_no_controls)]
+Commands = Annotated[list[Line], Field(min_length=1, max_length=MOST_LINES), BeforeValidator(_as_list)]
+Lines = Annotated[list[Line], Field(min_length=1, max_length=MOST_LINES), BeforeValidator(_as_lines)]
+
+
+class Options(Arguments):
+    """How a job is queued and run. Each is also accepted at the top level of the body."""
+
+    queue_strategy: Strategy | None = Field(
+        None,
+        description="pinned: on the worker that holds the device's session, in order; fifo: on any worker, on a fresh "
+        "connection, in parallel. By default the driver decides.",
+    )
+    ttl: float = Field(300, gt=0, le=604_800, description="Seconds that the job may wait; then it fails with Expired.")
+    execution_timeout: float = Field(300, gt=0, le=86_400, description="Seconds that the job may run.")
+    priority: int = Field(0, ge=-1000, le=1000, description="Higher first.")
+    retry: int = Field(0, ge=0, le=10, description="Further attempts, only after errors where the device saw nothing.")
+
+
+class Execute(Arguments):
+    """One operation on one device: exactly one of `command` (reads) and `config` (changes)."""
+
+    driver: str = Field(description="The library that speaks to the device.")
+    connection_args: Arguments
+    command: Commands | None = Field(None, description="A command, or a list of them, run in order.")
+    config: Lines | None = Field(
+        None, description="Configuration: a list of lines, or one text that is split at line ends."
+    )
+    driver_args: dict[str, Any] = Field({}, description="Arguments of the driver for a query or a change.")
+    options: Options = Options()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_options(cls, body: Any) -> Any:
+        """Move options given at the top level to `options`; one given in both places must say the same."""
+        if not isinstance(body, dict):
+            return body
+        given = body.get("options") or {}
+        top = {name: body[name] for name in Options.model_fields if name in body}
+        if not top or not isinstance(given, dict):
+            return body
+        for name, value in top.items():
+            if name in given and given[name] != value:
+                raise ValueError(f"{name} is given twice, with different values")
+        return {**{k: v for k, v in body.items() if k not in top}, "options": {**given, **top}}
+
+    @model_validator(mode="after")
+    def _one_operation(self) -> Self:
+        if (self.command is None) == (self.config is None):
+            raise ValueError("exactly one of command and config is needed")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A valid request, split into what may be read for ever and what must be sealed."""
+
+    driver: str
+    operation: Literal["command", "config"]
+    lines: list[str]
+    target: Target
+    strategy: Strategy
+    options: Options
+    public: dict[str, Any]
+    """As sent, defaults left out, every secret replaced by `***`."""
+    secret: str
+    """The connection arguments as JSON, secrets in the clear: to be sealed."""
+    warnings: list[str]
+    """Sentences about arguments that were accepted and have no effect."""
+
+    def canonical(self) -> str:
+        """Equal requests have equal texts. Holds secrets."""
+        return json.dumps([self.public, self.secret], sort_keys=True)
+
+
+class RequestModels:
+    """The bodies that are valid with the installed drivers."""
+
+    def __init__(self, drivers: Mapping[str, Driver]) -> None:
+        self._drivers = drivers
+        self.execute: dict[str, type[Execute]] = {name: _execute_model(driver) for name, driver in drivers.items()}
+
+    def all_models(self) -> list[tuple[type[Execute], type[Arguments], type[Arguments]]]:
+        """By driver: the body, and the `driver_args` of a query and of a change."""
+        return [(self.execute[name], driver.query_args, driver.config_args) for name, driver in self._drivers.items()]
+
+    def examples(self) -> dict[str, dict[str, Any]]:
+        """An example body for a query and for a change, by driver, as OpenAPI wants them."""
+        found = {}
+        for name, driver in self._drivers.items():
+            common = {"driver": name, "connection_args": driver.example}
+            found[f"{name} query"] = {"value": {**common, "command": "show version", "options": {"ttl": 300}}}
+            found[f"{name} change"] = {"value": {**common, "config": ["interface Loopback0", "description uplink"]}}
+        return found
+
+    def parse(self, body: object) -> Request:
+        """Validate a decoded JSON body. Raises RequestInvalid."""
+        driver = self._driver_of(body)
+        execute = _validated(self.execute[driver.name], body, ())
+        operation: Literal["command", "config"] = "config" if execute.config is not None else "command"
+        args_model = driver.config_args if operation == "config" else driver.query_args
+        args = _validated(args_model, execute.driver_args, ("driver_args",))
+        return Request(
+            driver=driver.name,
+            operation=operation,
+            lines=execute.config or execute.command or [],
+            target=driver.target(execute.connection_args),
+            strategy=execute.options.queue_strategy or driver.default_strategy,
+            options=execute.options,
+            public=execute.model_dump(mode="json", exclude_unset=True) | {"driver": driver.name},
+            secret=execute.connection_args.model_dump_json(exclude_unset=True, context={"reveal": True}),
+            warnings=[*_no_effect("connection_args", execute.connection_args), *_no_effect("driver_args", args)],
+        )
+
+    def _driver_of(self, body: object) -> Driver:
+        if not isinstance(body, dict):
+            raise RequestInvalid([{"loc": [], "msg": "the body must be a JSON object", "type": "model_type"}])
+        name = body.get("driver")
+        if isinstance(name, str) and name in self._drivers:
+            return self._drivers[name]
+        message = f"{'missing' if name is None else 'no such driver'}; installed: {', '.join(sorted(self._drivers))}"
+        raise RequestInvalid([{"loc": ["driver"], "msg": message, "type": "missing" if name is None else "driver"}])
+
+
+def _execute_model(driver: Driver) -> type[Execute]:
+    name = f"{driver.name.capitalize()}Execute"
+    return create_model(
+        name,
+        __base__=Execute,
+        __doc__=f"{Execute.__doc__} By the {driver.name} driver.",
+        driver=(cast(Any, Literal[driver.name]), Field(description=f"`{driver.name}`")),
+        connection_args=(driver.connection_args, Field(description="The device and the login to it.")),
+    )
+
+
+def _no_effect(place: str, args: Arguments) -> Iterator[str]:
+    for name in sorted(args.no_effect & args.model_fields_set):
+        yield f"{place}.{name} no longer has an effect: the driver needs no such tuning."
+
+
+def _validated(model: type[M], value: object, place: tuple[str, ...]) -> M:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestInvalid([_detail(model, item, place) for item in found]) from None
+
+
+def _detail(model: type[BaseModel], item: ErrorDetails, place: tuple[str, ...]) -> dict[str, Any]:
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        message = _unknown(str(item["loc"][-1]), _known_names(model, item["loc"][:-1]))
+    return {"loc": [*place, *item["loc"]], "msg": message, "type": item["type"]}
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, 1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"unknown field; {hint}Known here: {', '.join(known)}"
+
+
+def _known_names(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """The fields of the model at `place` below `model`; at the top, the options too."""
+    inner: Any = model
+    for part in place:
+        inner = inner.model_fields[str(part)].annotation
+        inner = next((choice for choice in get_args(inner) if hasattr(choice, "model_fields")), inner)
+    names = list(inner.model_fields)
+    return names + list(Options.model_fields) if inner is model and issubclass(model, Execute) else names

@@ -1,0 +1,44 @@
+"""Encryption of what must not stand in a row in the clear (Fernet: AES-128-CBC with HMAC-SHA256)."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from hashlib import sha256
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+
+class SealBroken(Exception):
+    """None of the secret keys opens the sealed text: it was made under a key that is no longer configured."""
+
+
+class Seal:
+    """Seals and opens texts. The first key seals, all of them open."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        """`keys`: Fernet keys, 32 bytes as base64. Raises ValueError for anything else, and for none at all."""
+        if not keys:
+            raise ValueError("at least one secret key is needed")
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
+        self._digest_keys = [sha256(b"netpulse request digest" + key.encode()).digest() for key in keys]
+
+    def seal(self, text: str) -> str:
+        """Encrypt `text`; the result is plain ASCII."""
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def open(self, sealed: bytes | str) -> str:
+        """Decrypt what `seal` made. Raises SealBroken."""
+        try:
+            return self._fernet.decrypt(sealed).decode()
+        except InvalidToken:
+            raise SealBroken("none of NETPULSE_SECRET_KEYS opens this text") from None
+
+    def digests(self, text: str) -> list[str]:
+        """Keyed digests of `text`, one per key, the first key's first. Equal texts share one across a key rotation."""
+        return [hmac.new(key, text.encode(), sha256).hexdigest() for key in self._digest_keys]
+
+
+def new_key() -> str:
+    """A fresh secret key."""
+    return Fernet.generate_key().decode()

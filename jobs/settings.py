@@ -1,0 +1,112 @@
+"""Everything that can be set, read once in each process's main from the environment.
+
+A nested field is named with two underscores: `NETPULSE_SERVER__PORT`. `DATABASE_URL` goes without the prefix.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "NETPULSE_"
+
+
+class SettingsError(Exception):
+    """The environment does not make valid settings. The message lists every bad variable, a line each."""
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class ServerSettings(_Group):
+    """The HTTP API."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
+    port: int = Field(9000, ge=1, le=65535, description="TCP port to listen on.")
+    processes: int = Field(1, ge=1, le=64, description="API processes that share the port.")
+    api_key: SecretStr | None = Field(None, min_length=16, description="Admin key; 16 characters or more. Required.")
+    api_key_name: str = Field(
+        "X-API-KEY",
+        pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$",
+        description="Name of the header, query parameter and cookie that carry the key.",
+    )
+    max_body_bytes: int = Field(4 * 2**20, ge=1024, description="Largest request body, in bytes.")
+    database_connections: int = Field(10, ge=1, le=200, description="Connections to PostgreSQL per API process.")
+
+
+class WorkerSettings(_Group):
+    """A worker process."""
+
+    zone: str = Field("default", pattern=r"^[a-z0-9_-]{1,30}$", description="Part of the network that it reaches.")
+    capacity: int = Field(1000, ge=1, le=10_000, description="Sessions that it holds at the most.")
+    concurrency: int = Field(256, ge=1, le=2000, description="Jobs that it runs at once, a thread each.")
+    logins: int = Field(48, ge=1, le=500, description="Logins that it opens at once, a thread each.")
+    ping_after_s: float = Field(10, ge=0, description="A session idle for longer is pinged before it is used, seconds.")
+    ping_timeout_s: float = Field(2, gt=0, le=60, description="No answer to that ping within: the session is dead.")
+    poll_s: float = Field(1, gt=0, le=60, description="Looks for work at least this often, should a notice get lost.")
+    beat_s: float = Field(2, gt=0, le=60, description="Seconds between heartbeats.")
+    fence_s: float = Field(10, gt=0, description="No confirmed heartbeat for so long: it stops writing to devices.")
+    dead_s: float = Field(20, gt=0, description="No heartbeat seen for so long: the others take its devices over.")
+    drain_s: float = Field(60, ge=0, description="At SIGTERM, seconds that running jobs have to finish.")
+
+    @field_validator("dead_s")
+    @classmethod
+    def _fence_comes_first(cls, dead_s: float, info: Any) -> float:
+        if dead_s <= info.data.get("fence_s", 0):
+            raise ValueError("must be greater than FENCE_S: a worker stops before others take over")
+        return dead_s
+
+
+class LogSettings(_Group):
+    """Logs go to standard error."""
+
+    level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is written.")
+    json_lines: bool = Field(True, description="True: one JSON object a line; false: for people.")
+
+
+class Settings(BaseSettings):
+    """All settings of a process; frozen."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    database_url: str | None = Field(
+        None, validation_alias="DATABASE_URL", description="postgresql://… of the server to use. Required but for demo."
+    )
+    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="Fernet keys, comma-separated: the first encrypts, all decrypt. Required."
+    )
+    server: ServerSettings = ServerSettings()
+    worker: WorkerSettings = WorkerSettings()
+    log: LogSettings = LogSettings()
+
+    @field_validator("secret_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(key.strip() for key in value.split(",") if key.strip()) if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, url: str | None) -> str | None:
+        if url is not None and not re.match(r"^postgres(ql)?://", url):
+            raise ValueError("must begin with postgresql://")
+        return url
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment. Raises SettingsError naming every bad variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"{_variable(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False)]
+        raise SettingsError("\n".join(sorted(lines))) from None
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    names = [str(part) for part in location if not isinstance(part, int)]
+    return names[0] if names[0] == "DATABASE_URL" else PREFIX + "__".join(names).upper()

@@ -1,0 +1,190 @@
+"""A worker process: one incarnation, from its registration to its leave."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+
+import asyncpg
+import structlog
+from procrastinate import App, JobContext, PsycopgConnector
+from procrastinate.worker import Worker
+
+from drivers.pool import PoolLimits, SessionPool
+from drivers.registry import load_drivers
+from jobs.chores import do_chores
+from jobs.database import LOST, Pool, create_pool, is_transient
+from jobs.fence import Fence
+from jobs.heartbeat import Vitals, beat
+from jobs.queue import JobQueue, PinnedJobManager, WorkerDead
+from jobs.run import World, run_job
+from jobs.seal import Seal
+from jobs.settings import Settings, WorkerSettings
+
+log = structlog.get_logger()
+
+FENCED = 3
+"""Exit status of a worker that lost touch with PostgreSQL: start it again."""
+
+THREAD_STACK_BYTES = 512 * 1024
+"""Each session has a thread; the usual 8 MB are only address space, but 1,000 of them meet containers' limits."""
+
+
+async def run_worker(settings: Settings, url: str, *, ready: Callable[[int], None] = lambda _id: None) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what runs and hand the devices over. `ready` hears the worker's id.
+
+    A worker that is fenced off ends the process at once with status FENCED: running calls must not reach a device.
+    """
+    threading.stack_size(THREAD_STACK_BYTES)
+    database = await _open_database(url)
+    try:
+        worker_id = await _register(database, settings.worker)
+        await Incarnation(settings, url, database, worker_id).serve(ready)
+    finally:
+        await asyncio.wait_for(database.close(), 10)
+
+
+class Incarnation:
+    """One worker id and everything that runs under it."""
+
+    def __init__(self, settings: Settings, url: str, database: Pool, worker_id: int) -> None:
+        own = settings.worker
+        drivers = load_drivers()
+        self._settings = own
+        self._url = url
+        self._database = database
+        self._id = worker_id
+        self._let_go: set[str] = set()
+        self._fence = Fence(own.fence_s)
+        limits = PoolLimits(own.capacity, own.concurrency, own.logins, own.ping_after_s, own.ping_timeout_s)
+        self._sessions = SessionPool(drivers, limits, on_let_go=self._let_go.add)
+        queue = JobQueue(database, worker_id)
+        seal = Seal([key.get_secret_value() for key in settings.secret_keys])
+        self._world = World(drivers, self._sessions, seal, queue, self._fence.check)
+        self._manager, self._worker = self._procrastinate(queue)
+
+    def _procrastinate(self, queue: JobQueue) -> tuple[PinnedJobManager, Worker]:
+        # The connector is never opened: everything that the Worker asks of PostgreSQL goes through our manager.
+        app = App(connector=PsycopgConnector())
+        own = self._settings
+        manager = PinnedJobManager(
+            app.connector,
+            queue,
+            self._database,
+            self._url,
+            zone=own.zone,
+            poll_s=own.poll_s,
+            concurrency=own.concurrency,
+            on_dead=self._fence.close,
+            on_word=self._obey,
+        )
+        app.job_manager = manager
+
+        @app.task(name="run", pass_context=True)
+        async def run(context: JobContext) -> None:
+            assert context.job.id is not None
+            manager.conclude(context.job.id, await run_job(self._world, manager.claimed(context.job.id)))
+
+        worker = Worker(
+            app,
+            queues=[f"w:{self._id}", f"fifo:{own.zone}"],
+            concurrency=own.concurrency,
+            shutdown_graceful_timeout=own.drain_s,
+            install_signal_handlers=False,
+        )
+        return manager, worker
+
+    async def serve(self, ready: Callable[[int], None]) -> None:
+        """Run until a signal, then leave."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        side = [
+            asyncio.create_task(beat(self._url, self._id, self._fence, self._vitals, self._settings.beat_s)),
+            asyncio.create_task(do_chores(self._url, self._settings.beat_s, self._settings.dead_s)),
+            asyncio.create_task(self._watch_fence()),
+            asyncio.create_task(self._tidy()),
+        ]
+        for task in side:
+            task.add_done_callback(self._side_ended)
+        ready(self._id)
+        log.info("worker.ready", worker=self._id, zone=self._settings.zone)
+        await self._worker.run()  # type: ignore[no-untyped-call]
+        for task in side:
+            task.remove_done_callback(self._side_ended)
+            task.cancel()
+        await asyncio.gather(*side, return_exceptions=True)
+        await self._sessions.close()
+        await self._leave()
+
+    def _stop(self) -> None:
+        log.info("worker.draining", worker=self._id, running=self._manager.busy)
+        self._manager.stop()
+        self._worker.stop()  # type: ignore[no-untyped-call]
+
+    def _obey(self, word: str) -> None:
+        verb, _, subject = word.partition(" ")
+        if verb == "cancel":
+            for job_id, running in self._world.running.items():
+                if str(job_id) == subject:
+                    running.stop()
+
+    def _vitals(self) -> Vitals:
+        manager = self._manager
+        return Vitals(manager.busy, self._sessions.held, manager.successful, manager.failed)
+
+    async def _watch_fence(self) -> None:
+        """End the process as soon as the fence is closed: what its threads still do must not reach a device."""
+        while self._fence.is_open:  # noqa: ASYNC110 - time closes it, nobody sets an event
+            await asyncio.sleep(0.2)
+        raise WorkerDead("no confirmed heartbeat in time, or declared dead")
+
+    async def _tidy(self) -> None:
+        """Drop dead sessions, and let other workers have the devices whose sessions were closed."""
+        while True:
+            await asyncio.sleep(self._settings.beat_s)
+            self._sessions.sweep()
+            keys = list(self._let_go)
+            if not keys:
+                continue
+            try:
+                await self._database.fetchval("SELECT netpulse.release_devices($1, $2)", self._id, keys)
+                self._let_go.difference_update(keys)
+            except (*LOST, asyncpg.PostgresError) as error:
+                log.warning("release.failed", error=type(error).__name__)
+
+    def _side_ended(self, task: asyncio.Task[None]) -> None:
+        """A side task never ends by itself, so this incarnation cannot go on. The reaper judges what it leaves."""
+        error = task.exception() if not task.cancelled() else None
+        log.error("worker.fenced", worker=self._id, error=type(error).__name__, message=str(error))
+        os._exit(FENCED)
+
+    async def _leave(self) -> None:
+        """Hand the devices and the interrupted jobs over. If PostgreSQL is away, the reaper does it later."""
+        try:
+            handed_over = await self._database.fetchval("SELECT netpulse.reap_worker($1)", self._id, timeout=10)
+            log.info("worker.left", worker=self._id, **(handed_over or {}))
+        except (*LOST, asyncpg.PostgresError) as error:
+            log.warning("worker.leave_failed", error=type(error).__name__)
+
+
+async def _register(database: Pool, settings: WorkerSettings) -> int:
+    sql = "SELECT netpulse.register_worker($1, $2, $3, $4)"
+    node = socket.gethostname()
+    return int(await database.fetchval(sql, node, os.getpid(), settings.zone, settings.capacity))
+
+
+async def _open_database(url: str) -> Pool:
+    """Connections for claiming and finishing; waits for PostgreSQL, which may be starting too."""
+    while True:
+        try:
+            return await create_pool(url, size=8)
+        except (*LOST, asyncpg.PostgresError) as error:
+            if not is_transient(error):
+                raise
+            log.warning("postgres.away", error=type(error).__name__)
+            await asyncio.sleep(1)
