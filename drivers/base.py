@@ -36,7 +36,9 @@ Secret = Annotated[
 class Arguments(BaseModel):
     """Base of every argument model: unknown names are errors, values are fixed once validated."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, str_max_length=65_536)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, str_max_length=65_536, use_attribute_docstrings=True
+    )
 
     no_effect: ClassVar[frozenset[str]] = frozenset()
     """Names that existing clients send and that no longer do anything; the API lists those it met as warnings."""

@@ -93,9 +93,16 @@ def up() -> None:
 
 @main.command()
 @click.option("--devices", default=20, show_default=True, help="Simulated devices.", type=click.IntRange(1, 1000))
+@click.option(
+    "--lab-port",
+    default=2222,
+    show_default=True,
+    help="TCP port of the devices, on 127.20.0.1 and up; on macOS the first of several on 127.0.0.1.",
+    type=click.IntRange(1, 65535),
+)
 @explained
-def demo(devices: int) -> None:
+def demo(devices: int, lab_port: int) -> None:
     """Run everything with simulated devices, and show first results."""
     from app.cli.demo import run_demo
 
-    run_demo(devices)
+    run_demo(devices, lab_port)

@@ -26,7 +26,6 @@ from jobs.settings import load_settings
 T = TypeVar("T")
 
 LAB_HOST = "127.20.0.1"
-LAB_PORT = 2222
 ANSWER_WITHIN_S = 60
 AT_ONCE = 20
 CHANGE = ["interface Loopback0", "description made by netpulse demo", "ip address 192.0.2.1 255.255.255.255"]
@@ -46,7 +45,7 @@ class Row:
     answer: str = ""
 
 
-def run_demo(devices: int) -> None:
+def run_demo(devices: int, lab_port: int) -> None:
     """Run until Ctrl-C. Raises SettingsError, PostgresError, StartFailed."""
     began = time.perf_counter()
     settings = load_settings()
@@ -60,8 +59,9 @@ def run_demo(devices: int) -> None:
         console.print(f"[yellow]The {service.command} process ended and is started again; see {log_path}.[/]")
 
     # A fixed address for each device, so that a second start finds the history of the first; Linux only.
-    spread = {"host": LAB_HOST, "port": LAB_PORT, "spread": True} if sys.platform == "linux" else {"port": LAB_PORT}
-    with log_path.open("ab") as output, LabProcess(devices, **spread) as lab, site(settings, output, ended) as running:
+    linux = sys.platform == "linux"
+    lab_process = LabProcess(devices, host=LAB_HOST if linux else "127.0.0.1", port=lab_port, spread=linux)
+    with log_path.open("ab") as output, lab_process as lab, site(settings, output, ended) as running:
         tour = Tour(running, lab, console, began)
         with suppress(Interrupted):
             asyncio.run(tour.go(running.supervisor))
