@@ -96,7 +96,7 @@ class SessionPool:
             try:
                 yield Lease(session, self._calls, reused=held is not None)
             except BaseException:  # half-read bytes would reach the next job
-                session.abort()
+                _throw_away(session)
                 raise
             if keep and session.alive():
                 self._idle[target] = Held(session, held.since if held else since, time.monotonic())
@@ -104,6 +104,7 @@ class SessionPool:
                 session.close()
         finally:
             self._lent -= 1
+            self._make_room()  # more may have been lent at once than may be held
 
     def sweep(self) -> None:
         """Drop the idle sessions that are known to be dead. Costs microseconds for each."""
@@ -131,7 +132,7 @@ class SessionPool:
         held = self._idle.pop(target, None)
         if held is None or await self._answers(held):
             return held
-        held.session.abort()
+        _throw_away(held.session)
         return None
 
     async def _answers(self, held: Held) -> bool:
@@ -142,7 +143,7 @@ class SessionPool:
         try:
             return await _in_thread(self._calls, held.session, partial(held.session.ping, self._limits.ping_timeout_s))
         except BaseException:
-            held.session.abort()
+            _throw_away(held.session)
             raise
 
     async def _login(self, target: Target, guard: Guard) -> Session:
@@ -152,7 +153,7 @@ class SessionPool:
         try:
             await _in_thread(self._logins, session, session.open)
         except BaseException:
-            session.abort()
+            _throw_away(session)
             raise
         return session
 
@@ -161,6 +162,12 @@ class SessionPool:
             target, held = self._idle.popitem(last=False)
             held.session.close()
             self._on_let_go(target.device_key)
+
+
+def _throw_away(session: Session) -> None:
+    """Cut it off, then give its descriptors back: no call of it is under way any more."""
+    session.abort()
+    session.close()
 
 
 async def _in_thread(threads: ThreadPoolExecutor, session: Session, call: Callable[[], T]) -> T:

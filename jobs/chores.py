@@ -67,5 +67,6 @@ async def _do_chores_once(connection: Connection, observer: Observer) -> None:
             return
         for worker, count in silent.items():
             handed_over = await connection.fetchval("SELECT netpulse.reap_worker($1, $2)", worker, count, timeout=30)
-            log.warning("worker.reaped", worker=worker, **(handed_over or {}))
+            if handed_over is not None:  # null: it has beaten after all, or another reaper was first
+                log.warning("worker.reaped", worker=worker, **handed_over)
         await connection.fetchval("SELECT netpulse.expire_jobs($1)", MOST_EXPIRED, timeout=30)

@@ -11,7 +11,8 @@ class Fence:
     """Open while the last confirmed heartbeat is younger than `limit_s`, counted from when it was sent.
 
     Others take the devices over after a longer time (`dead_s`), so a worker that was frozen or cut off finds the fence
-    closed before it can write to a device that may no longer be its own.
+    closed before it can write to a device that may no longer be its own. Once found closed it stays so: a call that was
+    refused has left its job hanging, and only the end of the process frees that.
     """
 
     def __init__(self, limit_s: float) -> None:
@@ -30,7 +31,9 @@ class Fence:
     @property
     def is_open(self) -> bool:
         """May this worker still write?"""
-        return not self._dead and now() - self._confirmed < self._limit_s
+        if now() - self._confirmed >= self._limit_s:
+            self._dead = True
+        return not self._dead
 
     def check(self) -> None:
         """The guard of every session: raises LeaseLost when the fence is closed. Any thread."""

@@ -16,6 +16,7 @@ from jobs.queue import WorkerDead
 log = structlog.get_logger()
 
 MOST_ADOPTED = 1000
+LEAST_PATIENCE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,12 @@ class Vitals:
 async def beat(url: str, worker_id: int, fence: Fence, vitals: Callable[[], Vitals], every_s: float) -> None:
     """Beat until cancelled, and adopt waiting devices at each beat. Raises WorkerDead once PostgreSQL says so."""
     connection: Connection | None = None
+    timeout_s = max(every_s, LEAST_PATIENCE_S)
     while True:
         try:
             if connection is None:
-                connection = await connect(url, timeout_s=every_s)
-            await _beat_once(connection, worker_id, fence, vitals(), every_s)
+                connection = await connect(url, timeout_s=timeout_s)
+            await _beat_once(connection, worker_id, fence, vitals(), timeout_s)
             await asyncio.sleep(every_s)
         except (*LOST, asyncpg.PostgresError) as error:
             log.warning("heartbeat.failed", error=type(error).__name__)

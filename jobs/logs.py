@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -68,11 +68,19 @@ class Redaction:
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         for name, value in event.items():
-            if any(part in name.lower() for part in _SECRET_NAMES):
-                event[name] = "***"
-            elif isinstance(value, str):
-                event[name] = redact(value, self._secrets)
+            event[name] = self._masked(name, value)
         return event
+
+    def _masked(self, name: str, value: object) -> object:
+        if any(part in name.lower() for part in _SECRET_NAMES):
+            return "***"
+        if isinstance(value, str):
+            return redact(value, self._secrets)
+        if isinstance(value, Mapping):
+            return {key: self._masked(str(key), inner) for key, inner in value.items()}
+        if isinstance(value, (list, tuple)) and name != "exc_info":
+            return [self._masked("", inner) for inner in value]
+        return value
 
 
 def drop_exception_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -306,7 +306,8 @@ class PinnedJobManager(manager.JobManager):
     @override
     async def register_worker(self) -> int:
         """A row in procrastinate_workers, which the queue's rows refer to."""
-        return int(await self._pool.fetchval("INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id"))
+        sql = "INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id"
+        return int(await _until_answered(lambda: self._pool.fetchval(sql)))
 
     @override
     async def unregister_worker(self, worker_id: int) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from uuid import UUID
 
+import asyncpg
 import structlog
 
 from drivers.base import Arguments, Driver, Guard, Reply, Target
@@ -34,6 +36,15 @@ class World:
     queue: JobQueue
     guard: Guard
     running: dict[UUID, Running] = field(default_factory=dict)
+    called_off: deque[UUID] = field(default_factory=lambda: deque(maxlen=1000))
+    """Jobs that were to be stopped when they were not running here: claimed, perhaps, and about to."""
+
+    def stop(self, job_id: UUID) -> None:
+        """Abort a job, also one that starts a moment later."""
+        if job_id in self.running:
+            self.running[job_id].stop()
+        else:
+            self.called_off.append(job_id)
 
 
 @dataclass
@@ -81,6 +92,8 @@ async def run_job(world: World, job: Claimed) -> Outcome:
 async def _within_limits(world: World, job: Claimed, progress: Progress) -> None:
     if job.expired:
         raise Expired("The job waited longer than its time to live; the device was not touched.")
+    if job.id in world.called_off:
+        raise Cancelled("Cancelled before it began; the device was not touched.")
     try:
         async with asyncio.timeout(job.execution_timeout_s) as scope:
             world.running[job.id] = running = Running(scope)
@@ -175,5 +188,8 @@ class Recorder:
         while new := self._progress.replies[self._recorded :]:
             rows = [output_row(self._job_id, self._recorded + i, reply) for i, reply in enumerate(new)]
             self._recorded += len(new)
-            if not await self._queue.record(self._job_id, rows):
-                return
+            try:
+                if not await self._queue.record(self._job_id, rows):
+                    return
+            except asyncpg.PostgresError as error:  # the end of the job writes it again, and copes with a refusal
+                log.warning("job.output_refused", job=str(self._job_id), error=type(error).__name__)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as NotParsed
 
 PREFIX = "NETPULSE_"
 
@@ -49,9 +50,20 @@ class WorkerSettings(_Group):
     ping_timeout_s: float = Field(2, gt=0, le=60, description="No answer to that ping within: the session is dead.")
     poll_s: float = Field(1, gt=0, le=60, description="Looks for work at least this often, should a notice get lost.")
     beat_s: float = Field(2, gt=0, le=60, description="Seconds between heartbeats.")
-    fence_s: float = Field(10, gt=0, description="No confirmed heartbeat for so long: it stops writing to devices.")
-    dead_s: float = Field(20, gt=0, description="No heartbeat seen for so long: the others take its devices over.")
+    fence_s: float = Field(
+        10, gt=0, validate_default=True, description="No confirmed heartbeat for so long: it stops writing to devices."
+    )
+    dead_s: float = Field(
+        20, gt=0, validate_default=True, description="No heartbeat seen for so long: the others take its devices over."
+    )
     drain_s: float = Field(60, ge=0, description="At SIGTERM, seconds that running jobs have to finish.")
+
+    @field_validator("fence_s")
+    @classmethod
+    def _beats_in_time(cls, fence_s: float, info: Any) -> float:
+        if fence_s <= info.data.get("beat_s", 0):
+            raise ValueError("must be greater than BEAT_S: each heartbeat keeps the worker going for so long")
+        return fence_s
 
     @field_validator("dead_s")
     @classmethod
@@ -105,6 +117,9 @@ def load_settings() -> Settings:
     except ValidationError as error:
         lines = [f"{_variable(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False)]
         raise SettingsError("\n".join(sorted(lines))) from None
+    except NotParsed as error:  # a whole group in one variable; its text names the field and no value
+        [name] = re.findall(r'field "(\w+)"', str(error))
+        raise SettingsError(f"{PREFIX}{name.upper()}: must be a JSON object") from None
 
 
 def _variable(location: tuple[int | str, ...]) -> str:

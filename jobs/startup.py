@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from sqlalchemy import make_url
 
 from jobs.seal import Seal
@@ -36,5 +38,5 @@ def process_secrets(settings: Settings) -> list[str]:
     if settings.server.api_key is not None:
         secrets.append(settings.server.api_key.get_secret_value())
     if settings.database_url is not None and (password := make_url(settings.database_url).password):
-        secrets.append(str(password))
+        secrets += [str(password), str(urlsplit(settings.database_url).password)]  # the latter as the URL spells it
     return secrets

@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -59,6 +60,7 @@ class Incarnation:
         self._database = database
         self._id = worker_id
         self._let_go: set[str] = set()
+        self._draining: asyncio.Task[None] | None = None
         self._fence = Fence(own.fence_s)
         limits = PoolLimits(own.capacity, own.concurrency, own.logins, own.ping_after_s, own.ping_timeout_s)
         self._sessions = SessionPool(drivers, limits, on_let_go=self._let_go.add)
@@ -125,13 +127,19 @@ class Incarnation:
         log.info("worker.draining", worker=self._id, running=self._manager.busy)
         self._manager.stop()
         self._worker.stop()  # type: ignore[no-untyped-call]
+        self._draining = self._draining or asyncio.create_task(self._drain())
+
+    async def _drain(self) -> None:
+        """Take no new devices, and hand over those that nothing runs on. What fails here, `_leave` makes good."""
+        try:
+            await self._database.fetchval("SELECT netpulse.drain_worker($1)", self._id, timeout=10)
+        except (*LOST, asyncpg.PostgresError) as error:
+            log.warning("worker.drain_failed", error=type(error).__name__)
 
     def _obey(self, word: str) -> None:
         verb, _, subject = word.partition(" ")
         if verb == "cancel":
-            for job_id, running in self._world.running.items():
-                if str(job_id) == subject:
-                    running.stop()
+            self._world.stop(UUID(subject))
 
     def _vitals(self) -> Vitals:
         manager = self._manager

@@ -14,10 +14,7 @@ DECLARE
     v_lost uuid[];
     v_queue_ids bigint[];
     v_requeued integer;
-    v_moved integer := 0;
-    v_device record;
-    v_holder bigint;
-    v_holders bigint[] := '{}';
+    v_moved integer;
 BEGIN
     SELECT * INTO v_worker FROM netpulse.worker WHERE id = p_worker FOR UPDATE;
     IF NOT FOUND OR v_worker.state = 'dead' OR v_worker.beat <> coalesce(p_beat, v_worker.beat) THEN
@@ -48,17 +45,7 @@ BEGIN
     v_requeued := netpulse.requeue_jobs(ARRAY(
         SELECT j.id FROM netpulse.job AS j WHERE j.worker_id = p_worker AND j.state IN ('claimed', 'started')));
 
-    FOR v_device IN
-        UPDATE netpulse.device SET worker_id = NULL, epoch = epoch + 1 WHERE worker_id = p_worker RETURNING key, zone
-    LOOP
-        IF EXISTS (SELECT FROM procrastinate_jobs WHERE lock = v_device.key AND status = 'todo') THEN
-            v_holder := netpulse.pick_worker(v_device.zone);
-            PERFORM netpulse.place_device(v_device.key, v_device.zone, v_holder);
-            v_moved := v_moved + 1;
-            v_holders := v_holders || v_holder;
-        END IF;
-    END LOOP;
-    PERFORM netpulse.wake('w:' || h) FROM (SELECT DISTINCT unnest(v_holders) AS h) AS holders WHERE h IS NOT NULL;
+    v_moved := netpulse.hand_over_devices(p_worker);
     PERFORM netpulse.wake('fifo:' || v_worker.zone);
     RETURN jsonb_build_object('lost', coalesce(cardinality(v_lost), 0), 'requeued', v_requeued, 'moved', v_moved);
 END

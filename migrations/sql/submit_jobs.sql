@@ -42,7 +42,6 @@ BEGIN
                             WHERE j.submitted_by = n.submitted_by AND j.idempotency_key = n.idempotency_key)
          ORDER BY n.ordinality);
     IF v_positions = '{}' THEN RETURN; END IF;
-    v_ids := ARRAY(SELECT netpulse.uuid7(v_at + p * interval '1 microsecond') FROM unnest(v_positions) AS p);
 
     FOR v_device IN
         INSERT INTO netpulse.device AS d (key, host, port, zone)
@@ -57,6 +56,8 @@ BEGIN
             PERFORM netpulse.place_device(v_device.key, v_device.zone, netpulse.pick_worker(v_device.zone));
         END IF;
     END LOOP;
+    v_at := clock_timestamp();  -- under the devices' locks, so that the order of ids is the order on a device too
+    v_ids := ARRAY(SELECT netpulse.uuid7(v_at + p * interval '1 microsecond') FROM unnest(v_positions) AS p);
 
     SELECT procrastinate_defer_jobs_v1(array_agg(
                ROW(CASE WHEN n.strategy = 'fifo' THEN 'fifo:' || n.zone

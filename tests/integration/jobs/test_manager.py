@@ -1,0 +1,190 @@
+"""procrastinate's Worker still uses our manager the way we rely on (docs/decisions/0002; facts F1 to F3).
+
+The poll is set to minutes: whatever happens sooner was not found by polling.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import pytest
+from procrastinate import App, JobContext, PsycopgConnector
+from procrastinate.worker import Worker
+from typing_extensions import override
+
+from jobs.database import Pool
+from jobs.queue import Claimed, JobQueue, PinnedJobManager
+from jobs.results import Outcome
+from tests.integration.jobs.conftest import Site, new_job
+from tests.waiting import until_async
+
+pytestmark = pytest.mark.anyio
+
+NEVER_S = 300.0
+SOON_S = 15.0
+
+
+class Busy:
+    """A Worker that does nothing but note which jobs it was given."""
+
+    def __init__(self, pool: Pool, url: str, queue: JobQueue) -> None:
+        self.ran: list[UUID] = []
+        self.most_at_once = self._at_once = 0
+        self.words: asyncio.Queue[str] = asyncio.Queue()
+        self.dead = asyncio.Event()
+        app = App(connector=PsycopgConnector())
+        self.manager = manager = PinnedJobManager(
+            app.connector,
+            queue,
+            pool,
+            url,
+            zone="default",
+            poll_s=NEVER_S,
+            concurrency=3,
+            on_dead=self.dead.set,
+            on_word=self.words.put_nowait,
+        )
+        app.job_manager = manager
+
+        @app.task(name="run", pass_context=True)
+        async def run(context: JobContext) -> None:
+            assert context.job.id is not None
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+            self.ran.append(manager.claimed(context.job.id).id)
+            await asyncio.sleep(0)
+            self._at_once -= 1
+            manager.conclude(context.job.id, Outcome("finished"))
+
+        self._worker = Worker(app, queues=["unused"], concurrency=3, install_signal_handlers=False)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._worker.run())  # type: ignore[no-untyped-call]
+        try:
+            yield
+        finally:
+            self.manager.stop()
+            self._worker.stop()  # type: ignore[no-untyped-call]
+            await asyncio.wait_for(task, SOON_S)
+
+
+async def ended(site: Site, *jobs: UUID) -> None:
+    """Return when all are finished."""
+
+    async def all_finished() -> bool:
+        return set(await site.states(*jobs)) == {"finished"}
+
+    await until_async(all_finished, "all jobs end", SOON_S)
+
+
+async def listening(busy: Busy, site: Site, worker: int) -> None:
+    """Return when the manager hears its channel."""
+
+    async def heard() -> bool:
+        await site.connection.execute("SELECT netpulse.wake('w:' || $1::bigint, 'hear')", worker)
+        return not busy.words.empty()
+
+    await until_async(heard, "the manager listens", SOON_S)
+
+
+async def test_the_next_job_of_a_device_starts_when_the_one_before_ends(site: Site, pool: Pool, database: str) -> None:
+    worker = await site.worker()
+    jobs = [row["id"] for row in await site.submit(*[new_job()] * 20)]
+    busy = Busy(pool, database, JobQueue(pool, worker))
+    async with busy.running():
+        await ended(site, *jobs)
+
+    assert busy.ran == jobs
+    assert busy.most_at_once == 1
+    assert await site.queue() == []
+
+
+async def test_no_more_jobs_at_once_than_allowed(site: Site, pool: Pool, database: str) -> None:
+    worker = await site.worker()
+    jobs = [row["id"] for row in await site.submit(*[new_job(strategy="fifo")] * 40)]
+    busy = Busy(pool, database, JobQueue(pool, worker))
+    async with busy.running():
+        await ended(site, *jobs)
+
+    assert sorted(busy.ran) == jobs
+    assert busy.most_at_once <= 3
+
+
+async def test_a_notice_during_an_empty_claim_is_not_lost(site: Site, pool: Pool, database: str) -> None:
+    submitted: list[UUID] = []
+    came = asyncio.Event()
+
+    class SlowReply(JobQueue):
+        """Its first empty claim is answered only after a job has come and the manager has heard of it."""
+
+        @override
+        async def claim(self, queue_worker: int, limit: int) -> list[Claimed]:
+            found = await super().claim(queue_worker, limit)
+            if not found and not submitted:
+                await listening(busy, site, self.worker_id)
+                submitted.append(await site.submit_one())
+                await site.connection.execute("SELECT netpulse.wake('w:' || $1::bigint, 'after')", self.worker_id)
+                async with asyncio.timeout(SOON_S):
+                    while await busy.words.get() != "after":
+                        pass
+                came.set()
+            return found
+
+    worker = await site.worker()
+    busy = Busy(pool, database, SlowReply(pool, worker))
+    async with busy.running():
+        await asyncio.wait_for(came.wait(), SOON_S)
+        await ended(site, *submitted)
+
+
+async def test_lost_connections_do_not_end_the_worker(site: Site, pool: Pool, database: str) -> None:
+    worker = await site.worker()
+    busy = Busy(pool, database, JobQueue(pool, worker))
+    sql = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+              WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+    async with busy.running():
+        for _ in range(3):
+            await listening(busy, site, worker)
+            await site.connection.execute(sql)
+            await ended(site, await site.submit_one())
+            while not busy.words.empty():
+                busy.words.get_nowait()
+
+
+async def test_a_claim_whose_reply_is_lost_is_made_good(site: Site, pool: Pool, database: str) -> None:
+    lost: list[Claimed] = []
+
+    class LosesReply(JobQueue):
+        """Its first claim succeeds, and nobody hears of it."""
+
+        @override
+        async def claim(self, queue_worker: int, limit: int) -> list[Claimed]:
+            found = await super().claim(queue_worker, limit)
+            if found and not lost:
+                lost.extend(found)
+                raise ConnectionResetError
+            return found
+
+    worker = await site.worker()
+    jobs = [row["id"] for row in await site.submit(new_job("a"), new_job("b", operation="config"))]
+    busy = Busy(pool, database, LosesReply(pool, worker))
+    async with busy.running():
+        await ended(site, *jobs)
+
+    assert {job.id for job in lost} == set(jobs)
+    assert sorted(busy.ran) == jobs
+
+
+async def test_a_worker_that_was_declared_dead_stops_fetching(site: Site, pool: Pool, database: str) -> None:
+    worker = await site.worker()
+    await site.reap(worker)
+    await site.submit_one(strategy="fifo")
+    busy = Busy(pool, database, JobQueue(pool, worker))
+    async with busy.running():
+        await asyncio.wait_for(busy.dead.wait(), SOON_S)
+        assert await busy.manager.fetch_job(None, 0) is None
+
+    assert busy.ran == []
+    assert await site.queue() == [("fifo:default", "todo")]
