@@ -8,7 +8,7 @@ LAB := $(VENV)/.lab
 TEST := $(VENV)/.test
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test faults check bench lock clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -18,6 +18,10 @@ demo: $(LAB) ## Run everything with 20 simulated devices, and show first results
 
 test: $(TEST) ## Run the tests on an embedded PostgreSQL (or on DATABASE_URL's).
 	@$(BIN)/python -m pytest $(ARGS)
+
+SEEDS ?= 10
+faults: $(TEST) ## Run the long faults suite, SEEDS=10 times with different seeds.
+	@FAULT_SEEDS=$(SEEDS) $(BIN)/python -m pytest -x -s tests/e2e/faults $(ARGS)
 
 check: $(TEST) ## Lint, type-check, and hold the layers apart.
 	$(BIN)/ruff format --check

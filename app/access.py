@@ -20,11 +20,11 @@ class AccessLog:
     """Takes the client's X-Request-ID if it is sane, else makes one. Logs no query: a key may be in it."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         http = scope
         request_id = _request_id(http)
@@ -39,7 +39,7 @@ class AccessLog:
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request=request_id.decode()):
-            await self._app(scope, receive, send_with_id)
+            await self.app(scope, receive, send_with_id)
             milliseconds = round((time.perf_counter() - began) * 1000, 1)
             log.info("request", method=http["method"], path=http["path"], status=status, ms=milliseconds)
 

@@ -2,67 +2,65 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any, Literal
-from uuid import UUID
+from typing import Annotated, Any
 
 from litestar import Request, Response, post
-from litestar.params import Parameter
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter
 
 from app.bodies import json_body
-from app.envelope import Envelope, Problem
+from app.envelope import Envelope
 from app.failures import failures
-from app.jobs import JobView, Wait, await_job, queue_name, view
-from app.services import Services
+from app.problems import is_database_away
+from app.services import Needed, Services
+from app.views import AcceptedView, AwaitedView, accepted_view, awaited_view
+from app.waiting import Wait, await_job
+from jobs.history import JobRecord
 from jobs.submit import Accepted, Submission, submit
 
 AnyRequest = Request[Any, Any, Any]
 
-
-@dataclass(frozen=True, slots=True)
-class AcceptedView:
-    """A job in the queue. `warnings`: sentences about arguments that have no effect."""
-
-    id: UUID
-    status: Literal["queued", "started", "finished", "failed", "cancelled"]
-    queue: str
-    created_at: datetime
-    warnings: list[str]
+REPLAYED = ResponseSpec(
+    Envelope[AcceptedView | AwaitedView],
+    description="The Idempotency-Key was used before for the same request; this is its job, and nothing was queued.",
+    generate_examples=False,
+)
 
 
 @post(
     ["/device/execute", "/device/exec"],
     summary="Run a command on a device, or change its configuration",
-    responses=failures(400, 403, 409, 413, 415, 500, 503),
+    response_description="The job is in the queue, or has ended meanwhile.",
+    responses={200: REPLAYED, **failures(400, 403, 409, 413, 415, 500, 503)},
 )
 async def execute(
     request: AnyRequest,
-    services: Services,
+    services: Needed,
     wait: Wait = 0,
     idempotency_key: Annotated[
         str | None,
-        Parameter(
-            header="Idempotency-Key",
+        HeaderParameter(
+            name="Idempotency-Key",
             min_length=1,
             max_length=255,
             description="The same key and body within 24 hours answer with the first job, and queue nothing.",
         ),
     ] = None,
-) -> Response[Envelope[AcceptedView | JobView]]:
+) -> Response[Envelope[AcceptedView | AwaitedView]]:
     """Queue one job: 201. With `wait`, the answer is the job once it has ended. 200: an earlier request's job."""
     wanted = services.models.parse(await json_body(request))
     submission = Submission([wanted], request.user.name, idempotency_key, services.zone)
     [accepted] = await submit(services.database, services.seal, submission)
-    data: AcceptedView | JobView = _accepted(accepted, wanted.warnings)
-    if wait:
-        record = await await_job(services, request, accepted.id, wait)
-        if record is None:
-            raise Problem(404, f"Job {accepted.id} is gone.")
-        data = view(record)
+    record = await _awaited(services, request, accepted, wait) if wait else None
+    data = awaited_view(record, wanted.warnings) if record else accepted_view(accepted, wanted.warnings)
     return Response(Envelope(data), status_code=201 if accepted.created else 200)
 
 
-def _accepted(job: Accepted, warnings: list[str]) -> AcceptedView:
-    state: Any = "started" if job.state == "claimed" else job.state
-    return AcceptedView(job.id, state, queue_name(job.strategy, job.host), job.created_at, warnings)
+async def _awaited(services: Services, request: AnyRequest, accepted: Accepted, wait_s: float) -> JobRecord | None:
+    """The job; None if PostgreSQL went away meanwhile: the job is accepted, and the client must get its id."""
+    try:
+        return await await_job(services, request, accepted.id, wait_s)
+    except Exception as error:  # only the predicate knows which ones mean that
+        if not is_database_away(error):
+            raise
+        return None

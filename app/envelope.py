@@ -12,9 +12,9 @@ T = TypeVar("T")
 class Envelope(Generic[T]):
     """A success."""
 
+    code: int = field(default=200, init=False)
+    message: str = field(default="success", init=False)
     data: T
-    code: int = 200
-    message: str = "success"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class Fault:
 class Failure:
     """A failure: `message` is one sentence that a person can act on, `data` its details."""
 
+    code: int = field(default=-1, init=False)
     message: str
     data: list[Fault] | None = None
-    code: int = -1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)  # not frozen: Python sets the traceback of an exception that passes a context manager
 class Problem(Exception):
     """A failure that a handler found. `headers` go along with the answer."""
 
@@ -43,3 +43,9 @@ class Problem(Exception):
     message: str
     data: list[dict[str, Any]] | None = None
     headers: dict[str, str] = field(default_factory=dict)
+
+
+def invalid(loc: list[str], message: str, kind: str = "value_error") -> Problem:
+    """A 400 for the one fault at `loc`; empty: in the body as a whole."""
+    sentence = f"{'.'.join(loc)}: {message}." if loc else f"{message}."
+    return Problem(400, sentence, [{"loc": loc, "msg": message, "type": kind}])

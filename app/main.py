@@ -18,21 +18,21 @@ from litestar.types import ASGIApp
 from app import __version__, devices, health, jobs, workers
 from app.access import AccessLog
 from app.auth import Keyring, require_key
-from app.bodies import refuse_unknown_query
+from app.bodies import refuse_bad_query
 from app.openapi import assets_router, openapi_config
 from app.problems import answer_error
 from app.services import Services, build_services
 from jobs.logs import configure_logs
 from jobs.settings import Settings, load_settings
-from jobs.startup import process_secrets, require_database, require_keys
+from jobs.startup import process_secrets, require
 
 
 def create() -> ASGIApp:
     """The application as the environment configures it: uvicorn's factory. Raises SettingsError."""
     settings = load_settings()
-    require_keys(settings)
+    url = require(settings, api_key=True)
     configure_logs(settings.log, process_secrets(settings))
-    return create_app(settings, require_database(settings))
+    return create_app(settings, url)
 
 
 def create_app(settings: Settings, url: str) -> ASGIApp:
@@ -47,7 +47,7 @@ def _litestar(settings: Settings, services: Services, keyring: Keyring) -> Lites
     guarded = Router(
         "/",
         guards=[require_key],
-        before_request=refuse_unknown_query,
+        before_request=refuse_bad_query,
         route_handlers=[
             devices.execute,
             jobs.list_jobs,
@@ -66,7 +66,7 @@ def _litestar(settings: Settings, services: Services, keyring: Keyring) -> Lites
         logging_config=None,
         openapi_config=openapi_config(__version__, keyring.parameter, services.models),
         request_max_body_size=settings.server.max_body_bytes,
-        state=State({"keyring": keyring}),
+        state=State({"keyring": keyring, "services": services}),
     )
 
 

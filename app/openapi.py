@@ -10,18 +10,21 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from litestar import Request, Router
+from litestar import Request, Response, Router
 from litestar.config.csrf import CSRFConfig  # noqa: F401 - named in SwaggerRenderPlugin.render's annotations
+from litestar.exceptions import NotFoundException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.static_files import create_static_files_router
+from litestar.status_codes import HTTP_404_NOT_FOUND
 from pydantic.json_schema import models_json_schema
 
-from jobs.requests import RequestModels
+from jobs.requests import Options, RequestModels
 
 DOCS = "/docs"
 ASSETS = f"{DOCS}/static"
+PUBLIC = ("/health/live", "/health/ready")
 _REF = "#/components/schemas/{model}"
 
 
@@ -39,6 +42,7 @@ def openapi_config(version: str, key_name: str, models: RequestModels) -> OpenAP
         path=DOCS,
         components=Components(security_schemes=schemes),  # type: ignore[arg-type]  # its values may be references too
         security=[{name: []} for name in schemes],
+        openapi_router=Router(DOCS, route_handlers=[], include_in_schema=False, after_request=_in_envelope),
         use_handler_docstrings=True,
         render_plugins=[_page(description), _Json(description)],
     )
@@ -50,6 +54,13 @@ def assets_router() -> Router:
     assert spec is not None
     assert spec.origin is not None
     return create_static_files_router(ASSETS, [Path(spec.origin).parent / "static"], include_in_schema=False)
+
+
+def _in_envelope(response: Response[Any]) -> Response[Any]:
+    """Litestar answers unknown paths below /docs with a page of its own."""
+    if response.status_code == HTTP_404_NOT_FOUND:
+        raise NotFoundException
+    return response
 
 
 class Description:
@@ -75,6 +86,12 @@ class Description:
                 }
             },
         }
+        for component in components.values():
+            data = component.get("properties", {}).get("data", {})
+            if "oneOf" in data:  # what fits JobView fits AcceptedView too
+                data["anyOf"] = data.pop("oneOf")
+        for path in PUBLIC:
+            schema["paths"][path]["get"]["security"] = []  # Litestar leaves an empty list out
         for path in ("/device/execute", "/device/exec"):
             schema["paths"][path]["post"]["requestBody"] = body
         return schema
@@ -85,7 +102,13 @@ class Description:
         schemas: dict[str, Any] = definitions["$defs"]
         for execute, query, config in self._models.all_models():
             arguments = [{"$ref": _REF.format(model=model.__name__)} for model in (query, config)]
-            schemas[execute.__name__]["properties"]["driver_args"]["anyOf"] = arguments
+            body = schemas[execute.__name__]
+            driver_args = body["properties"]["driver_args"]
+            body["properties"] |= {
+                **schemas[Options.__name__]["properties"],  # each is also accepted at the top level
+                "driver_args": {"anyOf": arguments, "description": driver_args["description"]},
+            }
+            body["oneOf"] = [{"required": ["command"]}, {"required": ["config"]}]
         return schemas
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import asyncpg
 import structlog
 from litestar import Request, Response
+from litestar.enums import ParamType
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException, ValidationException
+from litestar.params import ParameterKwarg
 from litestar.status_codes import HTTP_405_METHOD_NOT_ALLOWED, HTTP_413_REQUEST_ENTITY_TOO_LARGE
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -67,11 +69,11 @@ def _http_problem(request: AnyRequest, error: HTTPException) -> Problem:
     path, method = request.url.path, request.method
     match error:
         case ValidationException():
-            faults = _faults(error)
+            faults = _faults(request, error)
             where = ".".join(map(str, faults[0]["loc"]))
             return Problem(400, f"{where}: {faults[0]['msg']}", faults)
         case NotFoundException():
-            return Problem(404, f"There is nothing at {path}.")
+            return Problem(404, "There is nothing at this address.")  # which is the client's text: it may hold a key
         case MethodNotAllowedException():
             headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
             return Problem(HTTP_405_METHOD_NOT_ALLOWED, f"{path} does not answer {method}.", headers=headers)
@@ -81,15 +83,24 @@ def _http_problem(request: AnyRequest, error: HTTPException) -> Problem:
     return Problem(error.status_code, f"{method} {path} was refused.")
 
 
-def _faults(error: ValidationException) -> list[dict[str, Any]]:
+def _faults(request: AnyRequest, error: ValidationException) -> list[dict[str, Any]]:
     extra = error.extra if isinstance(error.extra, list) else []
-    faults = [
-        {
-            "loc": [item.get("source", "query"), item.get("key", "")],
-            "msg": item.get("message", ""),
-            "type": "value_error",
-        }
-        for item in extra
-        if isinstance(item, dict)
-    ]
+    faults = [_fault(request, item) for item in extra if isinstance(item, dict)]
     return faults or [{"loc": ["query"], "msg": "not valid", "type": "value_error"}]
+
+
+def _fault(request: AnyRequest, item: dict[str, Any]) -> dict[str, Any]:
+    """In the names of the wire; msgspec's own texts repeat a value that is none of an enumeration's."""
+    source, key, message = item.get("source"), str(item.get("key", "")), str(item.get("message", ""))
+    field = request.route_handler.parsed_fn_signature.parameters.get(key)
+    declared = field.kwarg_definition if field else None
+    if isinstance(declared, ParameterKwarg):
+        key = declared.name or key
+    if field and message.startswith("Invalid enum value"):
+        choices = get_args(next(inner for inner in (*field.args, field.annotation) if get_origin(inner) is Literal))
+        message = f"Must be one of {', '.join(choices)}"
+    return {
+        "loc": [source.value if isinstance(source, ParamType) else "query", key],
+        "msg": message,
+        "type": "value_error",
+    }

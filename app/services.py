@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
+from litestar.di import NamedDependency
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -28,6 +30,10 @@ class Services:
     drivers: Mapping[str, Driver]
     waiters: Waiters
     zone: str
+
+
+Needed: TypeAlias = NamedDependency[Services]
+"""What a handler that needs them declares its `services` to be."""
 
 
 def build_services(settings: Settings, url: str) -> Services:

@@ -45,8 +45,11 @@ class Service:
         self.ended_at = None
 
     def revive(self) -> bool:
-        """Start it again a moment after it ended; True if it has just been found ended."""
-        if self.process is None or self.process.poll() is None:
+        """Start it again a moment after it failed; True if it has just been found ended.
+
+        One that ended with status 0 was asked to, and stays ended.
+        """
+        if self.process is None or not self.process.poll():
             return False
         if self.ended_at is None:
             self.ended_at = time.monotonic()

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from sqlalchemy import Row
 
 from app.envelope import Envelope
 from app.failures import failures
-from app.services import Services
+from app.filters import Host, host_name
+from app.services import Needed
 from jobs.history import find_workers
 
 
@@ -36,13 +37,14 @@ class WorkerView:
 
 @get("/worker", summary="List workers", responses=failures(400, 403, 500, 503))
 async def list_workers(
-    services: Services,
-    queue: Annotated[str | None, Parameter(query="queue", description="One of a worker's `queues`.")] = None,
-    node: Annotated[str | None, Parameter(query="node", description="Machine.")] = None,
-    host: Annotated[str | None, Parameter(query="host", description="Device: the worker that holds it.")] = None,
+    services: Needed,
+    queue: Annotated[str | None, QueryParameter(name="queue", description="One of a worker's `queues`.")] = None,
+    node: Annotated[str | None, QueryParameter(name="node", description="Machine.")] = None,
+    host: Host = None,
 ) -> Envelope[list[WorkerView]]:
-    """The workers that are not dead, oldest first."""
-    rows = await find_workers(services.database, node=node, host=host)
+    """The workers that are not dead, oldest first; with `host`, the one that holds that device."""
+    device = None if host is None else host_name(host)
+    rows = await find_workers(services.database, node=node, host=device)
     views = [_view(row) for row in rows]
     return Envelope([view for view in views if queue is None or queue in view.queues])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     ValidationError,
+    WithJsonSchema,
     create_model,
     model_validator,
 )
@@ -26,6 +28,17 @@ M = TypeVar("M", bound=BaseModel)
 
 MOST_LINES = 10_000
 """Commands or configuration lines in one request."""
+
+SHOWN_NAME = 64
+"""Of a name that nobody knows, an answer repeats so many characters."""
+
+_SAID_PLAINLY = {
+    "model_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
+    "list_type": "must be text, or a list of texts",
+    "too_short": "must not be empty",
+}
+"""By pydantic's type of error, where its own message speaks of Python."""
 
 
 class RequestInvalid(Exception):
@@ -56,12 +69,15 @@ def _as_list(value: object) -> object:
 
 
 def _as_lines(value: object) -> object:
-    return [line for line in value.splitlines() if line.strip()] if isinstance(value, str) else value
+    """Split at line feeds only: what else `splitlines` splits at is a control character, to be refused."""
+    return [line for line in re.split(r"\r?\n", value) if line.strip()] if isinstance(value, str) else value
 
 
+_TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 Line = Annotated[str, Field(max_length=16_384), AfterValidator(_not_blank), AfterValidator(_no_controls)]
-Commands = Annotated[list[Line], Field(min_length=1, max_length=MOST_LINES), BeforeValidator(_as_list)]
-Lines = Annotated[list[Line], Field(min_length=1, max_length=MOST_LINES), BeforeValidator(_as_lines)]
+Some = Annotated[list[Line], Field(min_length=1, max_length=MOST_LINES)]
+Commands = Annotated[Some, BeforeValidator(_as_list), WithJsonSchema(_TEXTS)]
+Lines = Annotated[Some, BeforeValidator(_as_lines), WithJsonSchema(_TEXTS)]
 
 
 class Options(Arguments):
@@ -96,10 +112,10 @@ class Execute(Arguments):
         """Move options given at the top level to `options`; one given in both places must say the same."""
         if not isinstance(body, dict):
             return body
-        given = body.get("options") or {}
+        given = body.get("options", {})
         top = {name: body[name] for name in Options.model_fields if name in body}
         if not top or not isinstance(given, dict):
-            return body
+            return {name: value for name, value in body.items() if name not in top}
         for name, value in top.items():
             if name in given and given[name] != value:
                 raise ValueError(f"{name} is given twice, with different values")
@@ -175,7 +191,7 @@ class RequestModels:
 
     def _driver_of(self, body: object) -> Driver:
         if not isinstance(body, dict):
-            raise RequestInvalid([{"loc": [], "msg": "the body must be a JSON object", "type": "model_type"}])
+            raise RequestInvalid([{"loc": [], "msg": "The body must be a JSON object", "type": "model_type"}])
         name = body.get("driver")
         if isinstance(name, str) and name in self._drivers:
             return self._drivers[name]
@@ -208,10 +224,11 @@ def _validated(model: type[M], value: object, place: tuple[str, ...]) -> M:
 
 
 def _detail(model: type[BaseModel], item: ErrorDetails, place: tuple[str, ...]) -> dict[str, Any]:
-    message = item["msg"].removeprefix("Value error, ")
+    message = _SAID_PLAINLY.get(item["type"]) or item["msg"].removeprefix("Value error, ")
+    where = [part[:SHOWN_NAME] if isinstance(part, str) else part for part in item["loc"]]
     if item["type"] == "extra_forbidden":
-        message = _unknown(str(item["loc"][-1]), _known_names(model, item["loc"][:-1]))
-    return {"loc": [*place, *item["loc"]], "msg": message, "type": item["type"]}
+        message = _unknown(str(where[-1]), _known_names(model, item["loc"][:-1]))
+    return {"loc": [*place, *where], "msg": message, "type": item["type"]}
 
 
 def _unknown(name: str, known: list[str]) -> str:

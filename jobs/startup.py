@@ -10,26 +10,29 @@ from jobs.seal import Seal
 from jobs.settings import Settings, SettingsError
 
 
-def require_database(settings: Settings) -> str:
-    """The database's URL. Raises SettingsError if none is set."""
-    if settings.database_url is None:
-        raise SettingsError(
-            "DATABASE_URL: needed, e.g. postgresql://netpulse@db.example/netpulse (or try: netpulse demo)"
-        )
-    return settings.database_url
+def require(settings: Settings, *, keys: bool = True, api_key: bool = False) -> str:
+    """The database's URL. Raises SettingsError naming all that is missing or malformed at once.
 
-
-def require_keys(settings: Settings, *, api: bool = True) -> None:
-    """Raises SettingsError naming every secret that is missing or malformed. `api` false: a worker needs no API key."""
+    `keys`: the process seals or opens logins. `api_key`: it lets clients in.
+    """
     faults = []
-    try:
-        Seal([key.get_secret_value() for key in settings.secret_keys])
-    except ValueError:
+    if settings.database_url is None:
+        faults.append("DATABASE_URL: needed, e.g. postgresql://netpulse@db.example/netpulse (or try: netpulse demo)")
+    if keys and not _usable(settings):
         faults.append("NETPULSE_SECRET_KEYS: one or more Fernet keys are needed; `netpulse keys new` prints one")
-    if api and settings.server.api_key is None:
+    if api_key and settings.server.api_key is None:
         faults.append("NETPULSE_SERVER__API_KEY: needed, 16 characters or more")
     if faults:
         raise SettingsError("\n".join(faults))
+    return str(settings.database_url)
+
+
+def _usable(settings: Settings) -> bool:
+    try:
+        Seal([key.get_secret_value() for key in settings.secret_keys])
+    except ValueError:
+        return False
+    return True
 
 
 def process_secrets(settings: Settings) -> list[str]:

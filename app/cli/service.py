@@ -9,7 +9,7 @@ import uvloop
 from app import migrations
 from jobs.logs import configure_logs
 from jobs.settings import load_settings
-from jobs.startup import process_secrets, require_database, require_keys
+from jobs.startup import process_secrets, require
 from jobs.worker import run_worker
 
 log = structlog.get_logger()
@@ -21,8 +21,7 @@ SHUTDOWN_S = 5
 def serve_api() -> None:
     """Serve until SIGTERM or SIGINT. Raises SettingsError before anything is started."""
     settings = load_settings()
-    require_keys(settings)
-    require_database(settings)
+    require(settings, api_key=True)
     uvicorn.run(
         "app.main:create",
         factory=True,
@@ -40,8 +39,7 @@ def serve_api() -> None:
 def serve_worker() -> None:
     """Run jobs until SIGTERM or SIGINT. Raises SettingsError before anything is started."""
     settings = load_settings()
-    require_keys(settings, api=False)
-    url = require_database(settings)
+    url = require(settings)
     configure_logs(settings.log, process_secrets(settings))
     uvloop.run(run_worker(settings, url))
 
@@ -49,7 +47,7 @@ def serve_worker() -> None:
 def migrate_database() -> None:
     """Upgrade the database to the revision that this code is written for."""
     settings = load_settings()
-    url = require_database(settings)
+    url = require(settings, keys=False)
     configure_logs(settings.log, process_secrets(settings))
     migrations.upgrade(url)
     log.info("migrated", revision=migrations.head())

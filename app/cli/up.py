@@ -10,7 +10,7 @@ from app.cli.site import site
 from app.supervisor import Service
 from jobs.logs import configure_logs
 from jobs.settings import load_settings
-from jobs.startup import process_secrets, require_keys
+from jobs.startup import process_secrets, require
 
 log = structlog.get_logger()
 
@@ -19,7 +19,7 @@ def run_up() -> None:
     """Run until SIGTERM or Ctrl-C. Raises SettingsError, PostgresError, StartFailed."""
     settings = load_settings()
     if settings.database_url is not None:
-        require_keys(settings)
+        require(settings, api_key=True)
     configure_logs(settings.log, process_secrets(settings))
     with site(settings, sys.stderr.buffer, _ended) as running:
         log.info("up", url=running.url, docs=f"{running.url}/docs")

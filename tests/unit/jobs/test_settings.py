@@ -6,7 +6,7 @@ import pytest
 
 from jobs.seal import new_key
 from jobs.settings import Settings, SettingsError, load_settings
-from jobs.startup import process_secrets, require_database, require_keys
+from jobs.startup import process_secrets, require
 
 
 @pytest.fixture(autouse=True)
@@ -79,27 +79,29 @@ def test_several_secret_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(keys) <= set(process_secrets(settings))
 
 
-def test_missing_secrets_are_all_named() -> None:
+def test_what_is_missing_is_all_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
     with pytest.raises(SettingsError) as raised:
-        require_keys(Settings())
+        require(Settings(), api_key=True)
 
     assert [line.split(":")[0] for line in str(raised.value).splitlines()] == [
+        "DATABASE_URL",
         "NETPULSE_SECRET_KEYS",
         "NETPULSE_SERVER__API_KEY",
     ]
 
 
+def test_a_process_needs_only_what_it_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://netpulse@db/netpulse")
+    assert require(load_settings(), keys=False) == "postgresql://netpulse@db/netpulse"
+
+
 def test_a_malformed_secret_key_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETPULSE_SECRET_KEYS", f"{new_key()},hidden-word")
     with pytest.raises(SettingsError, match="NETPULSE_SECRET_KEYS") as raised:
-        require_keys(load_settings(), api=False)
+        require(load_settings())
 
     assert "hidden-word" not in str(raised.value)
-
-
-def test_a_missing_database_is_named() -> None:
-    with pytest.raises(SettingsError, match="DATABASE_URL"):
-        require_database(Settings())
 
 
 def test_the_databases_password_is_a_secret_however_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:

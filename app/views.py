@@ -1,0 +1,166 @@
+"""Jobs as clients see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+from uuid import UUID
+
+from jobs.history import JobRecord
+from jobs.submit import Accepted
+
+Status: TypeAlias = Literal["queued", "started", "finished", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    """Why a job failed. `outcome` unknown: a change may have reached the device, so a person must look."""
+
+    type: str
+    message: str
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputMetadata:
+    """Where and how an entry came about. `verdict`: done, refused, or skipped (not sent, after a refused line)."""
+
+    host: str
+    duration_seconds: float
+    session_reused: bool | None
+    verdict: str
+    started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputView:
+    """What the device said to one command or configuration line."""
+
+    command: str
+    stdout: str
+    stderr: str
+    exit_status: int | None
+    parsed: Any
+    metadata: OutputMetadata
+
+
+@dataclass(frozen=True, slots=True)
+class ResultView:
+    """`type`: 1 successful, 2 failed, 3 stopped; null while the job runs."""
+
+    type: Literal[1, 2, 3] | None
+    retval: list[OutputView]
+    error: JobError | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job. Times are UTC, durations are seconds."""
+
+    id: UUID
+    status: Status
+    queue: str
+    driver: str
+    device_name: str
+    command: list[str] | None
+    config: list[str] | None
+    created_at: datetime
+    enqueued_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    worker: str | None
+    duration: float | None
+    queue_time: float | None
+    batch_id: UUID | None
+    schedule_id: UUID | None
+    attempts: int
+    submitted_by: str
+    result: ResultView | None
+
+
+def queue_name(strategy: str, host: str) -> str:
+    """What clients see as a job's queue."""
+    return f"pinned_{host}" if strategy == "pinned" else "fifo"
+
+
+def view(record: JobRecord) -> JobView:
+    """A job as clients see it."""
+    row = record.job
+    return JobView(
+        id=row.id,
+        status="started" if row.state == "claimed" else row.state,
+        queue=queue_name(row.strategy, row.host),
+        driver=row.driver,
+        device_name=row.host,
+        command=row.request.get("command"),
+        config=row.request.get("config"),
+        created_at=row.created_at,
+        enqueued_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        worker=row.worker,
+        duration=_seconds(row.started_at, row.ended_at),
+        queue_time=_seconds(row.created_at, row.started_at),
+        batch_id=row.batch_id,
+        schedule_id=row.schedule_id,
+        attempts=row.attempts,
+        submitted_by=row.submitted_by,
+        result=_result(record),
+    )
+
+
+def _seconds(begin: datetime | None, end: datetime | None) -> float | None:
+    return round((end - begin).total_seconds(), 6) if begin and end else None
+
+
+_RESULT_TYPES: dict[str, Literal[1, 2, 3]] = {"finished": 1, "failed": 2, "cancelled": 3}
+
+
+def _result(record: JobRecord) -> ResultView | None:
+    row = record.job
+    if not record.ended and not record.outputs:
+        return None
+    error = JobError(row.error_type, row.error_message, row.outcome) if row.error_type else None
+    outputs = [
+        OutputView(
+            output.command,
+            output.stdout,
+            output.stderr,
+            output.exit_status,
+            output.parsed,
+            OutputMetadata(row.host, output.duration_s, row.session_reused, output.verdict, output.started_at),
+        )
+        for output in record.outputs
+    ]
+    return ResultView(_RESULT_TYPES.get(row.state), outputs, error)
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedView:
+    """A job in the queue. `warnings`: sentences about arguments that have no effect."""
+
+    id: UUID
+    status: Status
+    queue: str
+    created_at: datetime
+    warnings: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitedView(JobView):
+    """The job that a client submitted and waited for. `warnings`: sentences about arguments that have no effect."""
+
+    warnings: list[str] = field(default_factory=list)
+
+
+def accepted_view(job: Accepted, warnings: list[str]) -> AcceptedView:
+    """The answer to a submission."""
+    state: Any = "started" if job.state == "claimed" else job.state
+    return AcceptedView(job.id, state, queue_name(job.strategy, job.host), job.created_at, warnings)
+
+
+def awaited_view(record: JobRecord, warnings: list[str]) -> AwaitedView:
+    """The answer to a submission that waited."""
+    seen = view(record)
+    return AwaitedView(**{item.name: getattr(seen, item.name) for item in fields(seen)}, warnings=warnings)

@@ -1,0 +1,221 @@
+"""The API's description says what the API does."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.integration.app.answers import success
+from tests.integration.app.serving import body, connection
+
+METHODS = {
+    ("post", "/device/execute"): ["wait", "Idempotency-Key"],
+    ("post", "/device/exec"): ["wait", "Idempotency-Key"],
+    ("get", "/job"): [
+        "id",
+        "queue",
+        "status",
+        "node",
+        "host",
+        "driver",
+        "batch",
+        "schedule",
+        "since",
+        "until",
+        "limit",
+        "cursor",
+        "wait",
+    ],
+    ("delete", "/job"): ["id", "queue", "host", "batch", "force"],
+    ("get", "/job/{job_id}"): ["job_id", "wait"],
+    ("get", "/worker"): ["queue", "node", "host"],
+    ("get", "/health"): [],
+    ("get", "/health/live"): [],
+    ("get", "/health/ready"): [],
+}
+STATUSES = {
+    ("post", "/device/execute"): "200 201 400 403 409 413 415 500 503",
+    ("post", "/device/exec"): "200 201 400 403 409 413 415 500 503",
+    ("get", "/job"): "200 400 403 404 500 503",
+    ("delete", "/job"): "200 400 403 404 500 503",
+    ("get", "/job/{job_id}"): "200 400 403 404 500 503",
+    ("get", "/worker"): "200 400 403 500 503",
+    ("get", "/health"): "200 400 403 500",
+    ("get", "/health/live"): "200 500",
+    ("get", "/health/ready"): "200 500 503",
+}
+PUBLIC = {("get", "/health/live"), ("get", "/health/ready")}
+
+
+@pytest.fixture
+def description(asking: httpx.Client) -> dict[str, Any]:
+    """The description; asked for twice, as it is repaired in place."""
+    first, second = (asking.get("/docs/openapi.json").json() for _ in range(2))
+    assert first == second
+    found: dict[str, Any] = first
+    return found
+
+
+def operations(description: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    """By method and path."""
+    return {(method, path): item for path, methods in description["paths"].items() for method, item in methods.items()}
+
+
+def parts(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object in `value`, itself too."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from parts(inner)
+
+
+def schema(description: dict[str, Any], name: str) -> dict[str, Any]:
+    """A component's schema."""
+    found: dict[str, Any] = description["components"]["schemas"][name]
+    return found
+
+
+def test_version_and_operations(description: dict[str, Any]) -> None:
+    assert re.fullmatch(r"3\.1\.\d+", description["openapi"])
+    assert operations(description).keys() == METHODS.keys()
+    names = [item["operationId"] for item in operations(description).values()]
+    assert len(set(names)) == len(names)
+    assert all(item["summary"] for item in operations(description).values())
+
+
+def test_parameters(description: dict[str, Any]) -> None:
+    """That no other is accepted, test_bad_queries shows."""
+    for operation, item in operations(description).items():
+        assert [parameter["name"] for parameter in item.get("parameters", [])] == METHODS[operation], operation
+
+
+def test_statuses(description: dict[str, Any]) -> None:
+    for operation, item in operations(description).items():
+        assert " ".join(sorted(item["responses"])) == STATUSES[operation], operation
+        for status, answer in item["responses"].items():
+            ref = answer["content"]["application/json"]["schema"]["$ref"]
+            assert ("Failure" in ref) == (int(status) >= 400), (operation, status)
+
+
+def test_references_resolve(description: dict[str, Any]) -> None:
+    references = [part["$ref"] for part in parts(description) if "$ref" in part]
+    references += [
+        ref for part in parts(description) for ref in part.get("discriminator", {}).get("mapping", {}).values()
+    ]
+    assert len(references) > 50
+    for reference in references:
+        assert reference.removeprefix("#/components/schemas/") in description["components"]["schemas"]
+
+
+def test_component_names(description: dict[str, Any]) -> None:
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in description["components"]["schemas"])
+
+
+def test_security(description: dict[str, Any]) -> None:
+    schemes = description["components"]["securitySchemes"]
+    assert sorted(scheme["in"] for scheme in schemes.values()) == ["cookie", "header", "query"]
+    assert {(scheme["type"], scheme["name"]) for scheme in schemes.values()} == {("apiKey", "X-API-KEY")}
+    assert description["security"] == [{name: []} for name in schemes]
+    assert {name for name, item in operations(description).items() if item.get("security") == []} == PUBLIC
+
+
+@pytest.mark.parametrize("path", ["/device/execute", "/device/exec"])
+def test_body(description: dict[str, Any], path: str) -> None:
+    request = description["paths"][path]["post"]["requestBody"]
+    assert request["required"] is True
+    found = request["content"]["application/json"]["schema"]
+    mapping = {"netmiko": "#/components/schemas/NetmikoExecute"}
+    assert found["discriminator"] == {"propertyName": "driver", "mapping": mapping}
+    assert found["oneOf"] == [{"$ref": ref} for ref in mapping.values()]
+
+
+def test_models_are_closed(description: dict[str, Any]) -> None:
+    for name in ("NetmikoExecute", "NetmikoConnection", "NetmikoQuery", "NetmikoConfig", "Options"):
+        assert schema(description, name)["additionalProperties"] is False, name
+    execute = schema(description, "NetmikoExecute")
+    assert execute["required"] == ["driver", "connection_args"]
+    assert execute["oneOf"] == [{"required": ["command"]}, {"required": ["config"]}]
+    assert schema(description, "Options")["properties"].keys() < execute["properties"].keys()
+    for name in ("command", "config"):
+        assert {"type": "string"} in execute["properties"][name]["anyOf"]
+
+
+def test_secrets(description: dict[str, Any]) -> None:
+    """Every secret is write-only, and nothing suggests a value for one."""
+    connection = schema(description, "NetmikoConnection")["properties"]
+    for name in ("password", "secret", "passphrase", "pkey"):
+        assert {"type": "string", "format": "password", "writeOnly": True} in connection[name]["anyOf"]
+        assert connection[name].get("default") is None
+    defaults = [part["default"] for part in parts(schema(description, "NetmikoConnection")) if "default" in part]
+    assert not [value for value in defaults if isinstance(value, str) and value not in ("", "utf-8")]
+
+
+def test_an_awaited_job_is_valid(description: dict[str, Any]) -> None:
+    """It fits AcceptedView as well, so that `oneOf` would refuse it."""
+    answer = description["paths"]["/device/execute"]["post"]["responses"]["201"]["content"]["application/json"]
+    envelope = schema(description, answer["schema"]["$ref"].removeprefix("#/components/schemas/"))
+    choices = [{"$ref": f"#/components/schemas/{name}"} for name in ("AcceptedView", "AwaitedView")]
+    assert envelope["properties"]["data"] == {"anyOf": choices}
+
+
+def test_the_next_page_is_described(description: dict[str, Any]) -> None:
+    assert "X-Next-Cursor" in description["paths"]["/job"]["get"]["responses"]["200"]["headers"]
+
+
+def test_examples_are_accepted(asking: httpx.Client, api: httpx.Client) -> None:
+    described = asking.get("/docs/openapi.json").json()["paths"]["/device/execute"]["post"]["requestBody"]
+    examples = described["content"]["application/json"]["examples"]
+    operations = [name for example in examples.values() for name in ("command", "config") if name in example["value"]]
+    assert sorted(operations) == ["command", "config"]
+    for example in examples.values():
+        success(api.post("/device/execute", json=example["value"]), 201)
+
+
+def test_described_arguments_are_accepted(description: dict[str, Any], api: httpx.Client) -> None:
+    """Every option with its own default, where the description gives one."""
+    given = {
+        name: {
+            key: item["default"]
+            for key, item in schema(description, model)["properties"].items()
+            if item.get("default")
+        }
+        for name, model in {"options": "Options", "driver_args": "NetmikoQuery", "login": "NetmikoConnection"}.items()
+    }
+    assert all(given.values())
+    sent = body(
+        connection_args=connection(**given["login"]), options=given["options"], driver_args=given["driver_args"]
+    )
+    success(api.post("/device/execute", json=sent), 201)
+
+
+def answered_fields(description: dict[str, Any], name: str) -> set[str]:
+    """The fields that a described object has."""
+    return set(schema(description, name)["properties"])
+
+
+def test_answers_are_as_described(description: dict[str, Any], api: httpx.Client) -> None:
+    accepted = success(api.post("/device/execute", json=body()), 201)
+    assert accepted.keys() == answered_fields(description, "AcceptedView")
+    assert success(api.get("/job"))[0].keys() == answered_fields(description, "JobView")
+    awaited = success(api.post("/device/execute?wait=0.001", json=body()), 201)
+    assert awaited.keys() == answered_fields(description, "AwaitedView")
+    cancelled = success(api.delete("/job?host=192.0.2.1"))
+    assert cancelled.keys() == answered_fields(description, "CancelledView")
+    assert api.get("/job?x=1").json().keys() == answered_fields(description, "Failure")
+
+
+def test_the_page_asks_nobody_else(asking: httpx.Client) -> None:
+    page = asking.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert set(re.findall(r"""https?://[^\s"'<>]*""", page.text)) == set()
+    links = re.findall(r"""(?:src|href)=["']([^"']+)""", page.text)
+    local = [link for link in links if not link.startswith("data:")]
+    kinds = {"js": "javascript", "css": "css"}
+    assert sorted(link.rpartition(".")[2] for link in local) == ["css", "js", "js"]
+    for link in local:
+        asset = asking.get(link)
+        assert asset.status_code == 200
+        assert kinds[link.rpartition(".")[2]] in asset.headers["content-type"]
+        assert len(asset.content) > 10_000
