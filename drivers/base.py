@@ -168,7 +168,9 @@ def normalise_host(host: str) -> str:
 
     Raises ValueError for what is neither an address nor a host name (RFC 1123 letters, underscores allowed).
     """
-    text = host.strip().removeprefix("[").removesuffix("]")
+    text = host.strip()
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
@@ -20,6 +21,17 @@ def redact(text: str, secrets: Collection[str]) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
+
+
+def redact_all(value: Any, secrets: Collection[str]) -> Any:
+    """A JSON value with every text in it redacted; names of fields stay."""
+    if isinstance(value, str):
+        return redact(value, secrets)
+    if isinstance(value, list):
+        return [redact_all(inner, secrets) for inner in value]
+    if isinstance(value, dict):
+        return {name: redact_all(inner, secrets) for name, inner in value.items()}
+    return value
 
 
 def _secrets(model: BaseModel) -> Iterator[str]:

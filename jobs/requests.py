@@ -23,6 +23,8 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from drivers.base import Arguments, Driver, Strategy, Target
+from jobs.redaction import redact_all, secrets_of
+from jobs.settings import ZONE
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -92,6 +94,9 @@ class Options(Arguments):
     execution_timeout: float = Field(300, gt=0, le=86_400, description="Seconds that the job may run.")
     priority: int = Field(0, ge=-1000, le=1000, description="Higher first.")
     retry: int = Field(0, ge=0, le=10, description="Further attempts, only after errors where the device saw nothing.")
+    zone: str | None = Field(
+        None, pattern=ZONE, description="Part of the network whose workers run the job. By default the API's own."
+    )
 
 
 class Execute(Arguments):
@@ -139,9 +144,9 @@ class Request:
     strategy: Strategy
     options: Options
     public: dict[str, Any]
-    """As sent, defaults left out, every secret replaced by `***`."""
+    """As sent, defaults left out, every secret replaced by `***`, also where a command or a line repeats one."""
     secret: str
-    """The connection arguments as JSON, secrets in the clear: to be sealed."""
+    """JSON object of what `public` lacks, to be sealed: laid over `public`, it gives the request as sent."""
     warnings: list[str]
     """Sentences about arguments that were accepted and have no effect."""
 
@@ -177,6 +182,7 @@ class RequestModels:
         operation: Literal["command", "config"] = "config" if execute.config is not None else "command"
         args_model = driver.config_args if operation == "config" else driver.query_args
         args = _validated(args_model, execute.driver_args, ("driver_args",))
+        public, secret = _split(execute)
         return Request(
             driver=driver.name,
             operation=operation,
@@ -184,8 +190,8 @@ class RequestModels:
             target=driver.target(execute.connection_args),
             strategy=execute.options.queue_strategy or driver.default_strategy,
             options=execute.options,
-            public=execute.model_dump(mode="json", exclude_unset=True) | {"driver": driver.name},
-            secret=execute.connection_args.model_dump_json(exclude_unset=True, context={"reveal": True}),
+            public=public,
+            secret=secret,
             warnings=[*_no_effect("connection_args", execute.connection_args), *_no_effect("driver_args", args)],
         )
 
@@ -197,6 +203,14 @@ class RequestModels:
             return self._drivers[name]
         message = f"{'missing' if name is None else 'no such driver'}; installed: {', '.join(sorted(self._drivers))}"
         raise RequestInvalid([{"loc": ["driver"], "msg": message, "type": "missing" if name is None else "driver"}])
+
+
+def _split(execute: Execute) -> tuple[dict[str, Any], str]:
+    """What may be kept for ever, and the JSON of what is to be sealed."""
+    sent = execute.model_dump(mode="json", exclude_unset=True, context={"reveal": True})
+    masked = execute.model_dump(mode="json", exclude_unset=True)
+    public: dict[str, Any] = redact_all(masked, secrets_of(execute.connection_args))
+    return public, json.dumps({name: sent[name] for name in sent if sent[name] != public[name]})
 
 
 def _execute_model(driver: Driver) -> type[Execute]:

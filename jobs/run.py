@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -110,14 +111,15 @@ async def _within_limits(world: World, job: Claimed, progress: Progress) -> None
 
 def _unseal(world: World, job: Claimed, progress: Progress) -> Work:
     driver = world.drivers[job.driver]
-    connection = driver.connection_args.model_validate_json(world.seal.open(job.sealed))
+    request = job.request | json.loads(world.seal.open(job.sealed))
+    connection = driver.connection_args.model_validate(request["connection_args"])
     progress.secrets = secrets_of(connection)
     model = driver.config_args if job.operation == "config" else driver.query_args
     return Work(
         job=job,
         target=driver.target(connection),
-        lines=job.request[job.operation],
-        args=model.model_validate(job.request.get("driver_args", {})),
+        lines=request[job.operation],
+        args=model.model_validate(request.get("driver_args", {})),
     )
 
 

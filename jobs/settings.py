@@ -14,6 +14,9 @@ from pydantic_settings.exceptions import SettingsError as NotParsed
 
 PREFIX = "NETPULSE_"
 
+ZONE = "^[a-z0-9_-]{1,30}$"
+"""A zone's name: part of queue names, which procrastinate limits to 40 characters."""
+
 
 class SettingsError(Exception):
     """The environment does not make valid settings. The message lists every bad variable, a line each."""
@@ -42,7 +45,7 @@ class ServerSettings(_Group):
 class WorkerSettings(_Group):
     """A worker process."""
 
-    zone: str = Field("default", pattern=r"^[a-z0-9_-]{1,30}$", description="Part of the network that it reaches.")
+    zone: str = Field("default", pattern=ZONE, description="Part of the network that it reaches.")
     capacity: int = Field(1000, ge=1, le=10_000, description="Sessions that it holds at the most.")
     concurrency: int = Field(256, ge=1, le=2000, description="Jobs that it runs at once, a thread each.")
     logins: int = Field(48, ge=1, le=500, description="Logins that it opens at once, a thread each.")

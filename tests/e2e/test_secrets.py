@@ -68,6 +68,8 @@ def _run(stack: Stack, lab: LabProcess) -> None:
     bob = {"username": BOB.name, "password": BOB.password}
     stack.run(good, command="show version", connection=bob)
     stack.run(good, command="show version", queue_strategy="fifo")
+    stack.run(good, command=f"show version | include {PASSWORD}")
+    assert f"show version | include {PASSWORD}" in lab.commands(good)  # the device got it as it was sent
     lab.set_faults(refusing, RefuseLogin())
     stack.run(refusing, command="show version")
     stack.run(good, command="show version", connection={"password": WRONG})

@@ -21,7 +21,7 @@ from tests.waiting import until, until_async
 pytestmark = pytest.mark.anyio
 
 SEAL = Seal([new_key()])
-LOGIN = SEAL.seal('{"host": "r1"}')
+LOGIN = SEAL.seal('{"connection_args": {"host": "r1"}}')
 
 
 class Bench:
@@ -112,7 +112,7 @@ async def test_an_overdue_job_touches_no_device(bench: Bench) -> None:
 
 
 async def test_a_seal_under_an_unknown_key_is_a_credential_error(bench: Bench) -> None:
-    sealed = Seal([new_key()]).seal('{"host": "r1"}')
+    sealed = Seal([new_key()]).seal('{}')
     outcome = await run_job(bench.world, await bench.claimed("one", sealed=sealed))
 
     assert outcome.error_type is ErrorType.CREDENTIAL_ERROR

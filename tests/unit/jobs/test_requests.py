@@ -25,7 +25,7 @@ def test_public_and_secret_parts() -> None:
         "command": ["show version"],
         "options": {"priority": 3},
     }
-    assert json.loads(request.secret) == LOGIN
+    assert json.loads(request.secret) == {"connection_args": LOGIN}
     assert "first-secret" not in repr(request.public) + repr(request.target)
 
 
@@ -82,3 +82,13 @@ def test_input_is_not_repeated() -> None:
 
 def test_examples_are_valid() -> None:
     assert {MODELS.parse(item["value"]).operation for item in MODELS.examples().values()} == {"command", "config"}
+
+
+def test_a_secret_that_a_line_repeats_is_sealed_with_the_line() -> None:
+    config = ["username admin secret first-secret", "end"]
+    driver_args = {"error_pattern": "no first-secret"}
+    request = parse(command=None, config=config, driver_args=driver_args)
+
+    assert "first-secret" not in json.dumps(request.public)
+    assert request.public["config"] == ["username admin secret ***", "end"]
+    assert json.loads(request.secret) == {"connection_args": LOGIN, "config": config, "driver_args": driver_args}
