@@ -13,7 +13,7 @@ from litestar.params import QueryParameter
 from pydantic_core import from_json
 
 from app.envelope import Problem, invalid
-from jobs.requests import SHOWN_NAME
+from jobs.invalid import SHOWN_NAME
 
 AnyRequest = Request[Any, Any, Any]
 

@@ -16,8 +16,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.envelope import Problem
 from jobs.database import is_transient
+from jobs.invalid import RequestInvalid
 from jobs.logs import trace_of
-from jobs.requests import RequestInvalid
 from jobs.submit import KeyReused
 
 log = structlog.get_logger()

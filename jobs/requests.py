@@ -3,83 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Annotated, Any, Literal, Self, TypeVar, cast, get_args
+from typing import Any, Literal, Self, TypeVar, cast
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     Field,
-    ValidationError,
-    WithJsonSchema,
     create_model,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from drivers.base import Arguments, Driver, Strategy, Target
+from jobs.invalid import RequestInvalid, validated
+from jobs.lines import Commands, Lines
 from jobs.redaction import redact_all, secrets_of
 from jobs.settings import ZONE
 
 M = TypeVar("M", bound=BaseModel)
-
-MOST_LINES = 10_000
-"""Commands or configuration lines in one request."""
-
-SHOWN_NAME = 64
-"""Of a name that nobody knows, an answer repeats so many characters."""
-
-_SAID_PLAINLY = {
-    "model_type": "must be a JSON object",
-    "dict_type": "must be a JSON object",
-    "list_type": "must be text, or a list of texts",
-    "too_short": "must not be empty",
-}
-"""By pydantic's type of error, where its own message speaks of Python."""
-
-
-class RequestInvalid(Exception):
-    """The body is not a valid request. `details` has one `{loc, msg, type}` per fault; no input is repeated in them."""
-
-    def __init__(self, details: list[dict[str, Any]]) -> None:
-        self.details = details
-        first = details[0]
-        where = ".".join(str(part) for part in first["loc"])
-        more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-        super().__init__(f"{where}: {first['msg']}{more}" if where else f"{first['msg']}{more}")
-
-
-def _no_controls(line: str) -> str:
-    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in line):
-        raise ValueError("must not contain control characters, line breaks or tabs: one entry is one line")
-    return line
-
-
-def _not_blank(command: str) -> str:
-    if not command.strip():
-        raise ValueError("must not be empty")
-    return command
-
-
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _as_lines(value: object) -> object:
-    """Split at line feeds only: what else `splitlines` splits at is a control character, to be refused."""
-    return [line for line in re.split(r"\r?\n", value) if line.strip()] if isinstance(value, str) else value
-
-
-_TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
-Line = Annotated[str, Field(max_length=16_384), AfterValidator(_not_blank), AfterValidator(_no_controls)]
-Some = Annotated[list[Line], Field(min_length=1, max_length=MOST_LINES)]
-Commands = Annotated[Some, BeforeValidator(_as_list), WithJsonSchema(_TEXTS)]
-Lines = Annotated[Some, BeforeValidator(_as_lines), WithJsonSchema(_TEXTS)]
 
 
 class Options(Arguments):
@@ -178,10 +119,10 @@ class RequestModels:
     def parse(self, body: object) -> Request:
         """Validate a decoded JSON body. Raises RequestInvalid."""
         driver = self._driver_of(body)
-        execute = _validated(self.execute[driver.name], body, ())
+        execute = validated(self.execute[driver.name], body, also=list(Options.model_fields))
         operation: Literal["command", "config"] = "config" if execute.config is not None else "command"
         args_model = driver.config_args if operation == "config" else driver.query_args
-        args = _validated(args_model, execute.driver_args, ("driver_args",))
+        args = validated(args_model, execute.driver_args, ("driver_args",))
         public, secret = _split(execute)
         return Request(
             driver=driver.name,
@@ -227,35 +168,3 @@ def _execute_model(driver: Driver) -> type[Execute]:
 def _no_effect(place: str, args: Arguments) -> Iterator[str]:
     for name in sorted(args.no_effect & args.model_fields_set):
         yield f"{place}.{name} no longer has an effect: the driver needs no such tuning."
-
-
-def _validated(model: type[M], value: object, place: tuple[str, ...]) -> M:
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        raise RequestInvalid([_detail(model, item, place) for item in found]) from None
-
-
-def _detail(model: type[BaseModel], item: ErrorDetails, place: tuple[str, ...]) -> dict[str, Any]:
-    message = _SAID_PLAINLY.get(item["type"]) or item["msg"].removeprefix("Value error, ")
-    where = [part[:SHOWN_NAME] if isinstance(part, str) else part for part in item["loc"]]
-    if item["type"] == "extra_forbidden":
-        message = _unknown(str(where[-1]), _known_names(model, item["loc"][:-1]))
-    return {"loc": [*place, *where], "msg": message, "type": item["type"]}
-
-
-def _unknown(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, 1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"unknown field; {hint}Known here: {', '.join(known)}"
-
-
-def _known_names(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
-    """The fields of the model at `place` below `model`; at the top, the options too."""
-    inner: Any = model
-    for part in place:
-        inner = inner.model_fields[str(part)].annotation
-        inner = next((choice for choice in get_args(inner) if hasattr(choice, "model_fields")), inner)
-    names = list(inner.model_fields)
-    return names + list(Options.model_fields) if inner is model and issubclass(model, Execute) else names

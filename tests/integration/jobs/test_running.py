@@ -112,7 +112,7 @@ async def test_an_overdue_job_touches_no_device(bench: Bench) -> None:
 
 
 async def test_a_seal_under_an_unknown_key_is_a_credential_error(bench: Bench) -> None:
-    sealed = Seal([new_key()]).seal('{}')
+    sealed = Seal([new_key()]).seal("{}")
     outcome = await run_job(bench.world, await bench.claimed("one", sealed=sealed))
 
     assert outcome.error_type is ErrorType.CREDENTIAL_ERROR

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from drivers.registry import load_drivers
-from jobs.requests import Request, RequestInvalid, RequestModels
+from jobs.invalid import RequestInvalid
+from jobs.requests import Request, RequestModels
 
 MODELS = RequestModels(load_drivers())
 LOGIN = {"device_type": "cisco_ios", "host": "192.0.2.1", "username": "admin", "password": "first-secret"}
