@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import ParamSpec, TypeVar
+from uuid import UUID, uuid4
 
 from drivers.base import Driver, Guard, Session, Target
 
@@ -31,12 +33,14 @@ class PoolLimits:
 
 @dataclass(slots=True)
 class Held:
-    """An open session at rest."""
+    """An open session that is kept between jobs: at rest, or lent to one."""
 
+    target: Target
     session: Session
-    since: float
-    """time.monotonic() of the login."""
-    used: float
+    id: UUID = field(default_factory=uuid4)
+    opened_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """UTC; when the login had succeeded."""
+    used: float = field(default_factory=time.monotonic)
     """time.monotonic() of its last use."""
 
 
@@ -72,7 +76,8 @@ class SessionPool:
         self._limits = limits
         self._on_let_go = on_let_go
         self._idle: OrderedDict[Target, Held] = OrderedDict()  # longest idle first
-        self._lent = 0
+        self._busy: dict[UUID, Held] = {}
+        self._lent = 0  # leases, those that still log in and those of fresh sessions included
         self._calls = ThreadPoolExecutor(limits.calls, thread_name_prefix="call")
         self._logins = ThreadPoolExecutor(limits.logins, thread_name_prefix="login")
 
@@ -80,6 +85,11 @@ class SessionPool:
     def held(self) -> int:
         """Sessions open now, lent ones included."""
         return len(self._idle) + self._lent
+
+    @property
+    def kept(self) -> list[Held]:
+        """The open sessions that are kept, at rest or lent."""
+        return [*self._idle.values(), *self._busy.values()]
 
     @asynccontextmanager
     async def lease(self, target: Target, guard: Guard, *, keep: bool = True) -> AsyncIterator[Lease]:
@@ -89,22 +99,32 @@ class SessionPool:
         """
         self._lent += 1
         try:
-            since = time.monotonic()
-            held = await self._take(target) if keep else None
-            session = held.session if held else await self._login(target, guard)
-            session.guard = guard
-            try:
-                yield Lease(session, self._calls, reused=held is not None)
-            except BaseException:  # half-read bytes would reach the next job
-                _throw_away(session)
-                raise
-            if keep and session.alive():
-                self._idle[target] = Held(session, held.since if held else since, time.monotonic())
+            rested = await self._take(target) if keep else None
+            held = rested or Held(target, await self._login(target, guard))
+            held.session.guard = guard
+            with self._noted(held, keep=keep):
+                yield Lease(held.session, self._calls, reused=rested is not None)
+            if keep and held.session.alive():
+                held.used = time.monotonic()
+                self._idle[target] = held
             else:
-                session.close()
+                held.session.close()
         finally:
             self._lent -= 1
             self._make_room()  # more may have been lent at once than may be held
+
+    @contextmanager
+    def _noted(self, held: Held, *, keep: bool) -> Iterator[None]:
+        """Count it as kept while it is lent; throw it away after any failure."""
+        if keep:
+            self._busy[held.id] = held
+        try:
+            yield
+        except BaseException:  # half-read bytes would reach the next job
+            _throw_away(held.session)
+            raise
+        finally:
+            self._busy.pop(held.id, None)
 
     def sweep(self) -> None:
         """Drop the idle sessions that are known to be dead. Costs microseconds for each."""

@@ -1,9 +1,10 @@
-"""What one worker does for all: declaring silent workers dead, ending jobs that waited too long."""
+"""What one worker does for all: declaring silent workers dead, ending jobs that waited too long, sweeping up."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+from typing import Any
 
 import asyncpg
 import structlog
@@ -14,6 +15,7 @@ log = structlog.get_logger()
 
 LOCK = 0x6E65747075  # "netpu": pg_try_advisory_xact_lock; at most one worker does chores at a time
 MOST_EXPIRED = 1000
+MOST_PRUNED = 1000
 
 
 class Observer:
@@ -62,11 +64,17 @@ async def do_chores(url: str, every_s: float, dead_s: float) -> None:
 async def _do_chores_once(connection: Connection, observer: Observer) -> None:
     rows = await connection.fetch("SELECT id, beat FROM netpulse.worker WHERE state <> 'dead'", timeout=5)
     silent = observer.look({row["id"]: row["beat"] for row in rows}, asyncio.get_running_loop().time())
+    for worker, count in silent.items():  # a transaction each: see reap_worker.sql
+        handed_over = await _alone(connection, "SELECT netpulse.reap_worker($1, $2)", worker, count)
+        if handed_over is not None:  # null: it has beaten after all, or another reaper was first
+            log.warning("worker.reaped", worker=worker, **handed_over)
+    await _alone(connection, "SELECT netpulse.expire_jobs($1)", MOST_EXPIRED)
+    await _alone(connection, "SELECT netpulse.prune_workers($1)", MOST_PRUNED)
+
+
+async def _alone(connection: Connection, sql: str, *values: int) -> Any:
+    """What `sql` says, in a transaction of its own; None while another worker does chores."""
     async with connection.transaction():
         if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK, timeout=5):
-            return
-        for worker, count in silent.items():
-            handed_over = await connection.fetchval("SELECT netpulse.reap_worker($1, $2)", worker, count, timeout=30)
-            if handed_over is not None:  # null: it has beaten after all, or another reaper was first
-                log.warning("worker.reaped", worker=worker, **handed_over)
-        await connection.fetchval("SELECT netpulse.expire_jobs($1)", MOST_EXPIRED, timeout=30)
+            return None
+        return await connection.fetchval(sql, *values, timeout=30)

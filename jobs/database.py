@@ -15,8 +15,19 @@ log = structlog.get_logger()
 Connection: TypeAlias = asyncpg.Connection
 Pool: TypeAlias = asyncpg.Pool
 
-LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError, TimeoutError, AttributeError)
-"""What a lost connection raises. AttributeError: asyncpg's pool, when a connection is terminated during a call."""
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+    AttributeError,
+)
+"""What a lost connection raises.
+
+InternalClientError ("another operation is in progress") and AttributeError come from asyncpg's pool, when a connection
+ends during a call.
+"""
 
 RECONNECT_S = 0.2
 
@@ -41,10 +52,14 @@ async def connect(url: str, *, timeout_s: float = 5) -> Connection:
 
 
 async def create_pool(url: str, *, size: int) -> Pool:
-    """A pool of up to `size` prepared connections."""
-    pool = await asyncpg.create_pool(url, min_size=1, max_size=size, init=prepare, command_timeout=30)
+    """A pool of up to `size` prepared connections, for single statements: what one sets on a connection stays."""
+    pool = await asyncpg.create_pool(url, min_size=1, max_size=size, init=prepare, reset=_keep, command_timeout=30)
     assert pool is not None
     return pool
+
+
+async def _keep(_connection: Connection) -> None:
+    """asyncpg's own reset is a round trip after each use."""
 
 
 async def listen(url: str, heard: Mapping[str, Callable[[str], None]], reconnected: Callable[[], None]) -> None:

@@ -86,14 +86,19 @@ BUILT_IN: Mapping[str, Policy] = {
 
 def load_policy(name: str) -> Policy:
     """A built-in policy, or an installed one. Raises UnknownPolicy."""
+    require_policy(name)
     if name in BUILT_IN:
         return BUILT_IN[name]
-    installed = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if name not in installed:
-        known = ", ".join(sorted({*BUILT_IN, *installed}))
-        raise UnknownPolicy(f"no such placement policy: {name}; installed: {known}")
-    policy: Policy = installed[name].load()
+    [entry, *_] = entry_points(group=GROUP, name=name)
+    policy: Policy = entry.load()
     return policy
+
+
+def require_policy(name: str) -> None:
+    """Raises UnknownPolicy if there is none of that name. Loads nothing."""
+    installed = {*BUILT_IN, *entry_points(group=GROUP).names}
+    if name not in installed:
+        raise UnknownPolicy(f"no such placement policy; installed: {', '.join(sorted(installed))}")
 
 
 def _level(candidates: Sequence[Candidate], count: int, tie: Callable[[Candidate], float]) -> list[int]:

@@ -44,7 +44,7 @@ class World:
         """Abort a job, also one that starts a moment later."""
         if job_id in self.running:
             self.running[job_id].stop()
-        else:
+        elif job_id not in self.called_off:
             self.called_off.append(job_id)
 
 

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as NotParsed
 
+from jobs.placement import DEFAULT, UnknownPolicy, require_policy
+
 PREFIX = "NETPULSE_"
 
 ZONE = "^[a-z0-9_-]{1,30}$"
@@ -40,6 +42,16 @@ class ServerSettings(_Group):
     )
     max_body_bytes: int = Field(4 * 2**20, ge=1024, description="Largest request body, in bytes.")
     database_connections: int = Field(10, ge=1, le=200, description="Connections to PostgreSQL per API process.")
+    placement: str = Field(DEFAULT, description="Policy that chooses a worker for a device that nobody holds.")
+
+    @field_validator("placement")
+    @classmethod
+    def _is_installed(cls, placement: str) -> str:
+        try:
+            require_policy(placement)
+        except UnknownPolicy as error:
+            raise ValueError(str(error)) from None
+        return placement
 
 
 class WorkerSettings(_Group):

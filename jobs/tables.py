@@ -56,6 +56,12 @@ worker = Table(
     Column("zone", Text, nullable=False, comment="Part of the network that this worker reaches"),
     Column("capacity", Integer, nullable=False, comment="Sessions that it holds at the most"),
     Column("state", Text, nullable=False, server_default="live"),
+    Column(
+        "queue_worker_id",
+        BigInteger,
+        nullable=False,
+        comment="Its row in procrastinate_workers, which is gone once it is dead",
+    ),
     Column("beat", BigInteger, nullable=False, server_default="0", comment="Counts heartbeats; a reaper compares it"),
     Column("busy", Integer, nullable=False, server_default="0", comment="Jobs running at the last heartbeat"),
     Column("held_sessions", Integer, nullable=False, server_default="0", comment="Sessions held at the last heartbeat"),
@@ -70,6 +76,8 @@ worker = Table(
     CheckConstraint("zone ~ '^[a-z0-9_-]{1,30}$'", name="zone"),
     # pick_worker, reaper: the few that are not dead, among all past incarnations.
     Index("worker_alive_idx", "zone", "id", postgresql_where=text("state <> 'dead'")),
+    # prune_workers
+    Index("worker_dead_idx", "died_at", postgresql_where=text("state = 'dead'")),
     comment="One row per incarnation of a worker process",
 )
 
@@ -83,6 +91,8 @@ device = Table(
     Column("worker_id", ForeignKey(worker.c.id), comment="The incarnation that holds it; null: nobody"),
     Column("epoch", BigInteger, nullable=False, server_default="0", comment="+1 at each change of holder"),
     _timestamp("submitted_at", "Last submission of a pinned job", default_now=True),
+    # GET and DELETE /worker?host=
+    Index("device_host_idx", "host"),
     # Placement counts a worker's devices; reaping hands them over.
     Index("device_worker_id_idx", "worker_id", postgresql_where=text("worker_id IS NOT NULL")),
     comment="Which worker holds which device. Its row lock orders the submissions for the device",
@@ -120,6 +130,13 @@ job = Table(
     Column("max_attempts", Integer, nullable=False, server_default="1"),
     Column("session_reused", Boolean, comment="False: this job paid for a login"),
     Column("execution_timeout_s", Float, nullable=False),
+    Column(
+        "cancel_requested",
+        Boolean,
+        nullable=False,
+        server_default="false",
+        comment="Somebody wants the running job aborted; its worker looks here should the notice get lost",
+    ),
     _timestamp("created_at", "Accepted", default_now=True),
     _timestamp("expires_at", "Not claimed by then: failed with Expired"),
     _timestamp("started_at", "Claimed by the worker that ran it"),
@@ -171,4 +188,19 @@ job_output = Table(
     Column("duration_s", Float, nullable=False, server_default="0"),
     CheckConstraint("verdict IN ('done', 'refused', 'skipped')", name="verdict"),
     comment="What a device said to one command or configuration line",
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True, comment="The worker's own, by chance"),
+    Column("worker_id", ForeignKey(worker.c.id), nullable=False),
+    Column("device_key", Text, nullable=False, comment="host:port, IPv6 in brackets"),
+    Column("host", Text, nullable=False),
+    Column("driver", Text, nullable=False),
+    Column("username", Text, comment="Who is logged in; null where the driver has no users"),
+    Column("opened_at", DateTime(timezone=True), nullable=False, comment="Logged in; by the worker's clock"),
+    # reap_worker; GET /session?node=
+    Index("session_worker_id_idx", "worker_id"),
+    comment="The sessions that live workers hold, as last reported (every heartbeat or so)",
 )

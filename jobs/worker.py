@@ -7,8 +7,8 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
-from uuid import UUID
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, NoReturn
 
 import asyncpg
 import structlog
@@ -20,11 +20,14 @@ from drivers.registry import load_drivers
 from jobs.chores import do_chores
 from jobs.database import LOST, Pool, create_pool, is_transient
 from jobs.fence import Fence
-from jobs.heartbeat import Vitals, beat
-from jobs.queue import JobQueue, PinnedJobManager, WorkerDead
+from jobs.heartbeat import Heart, Vitals
+from jobs.holdings import Holdings
+from jobs.pinning import PinnedJobManager
+from jobs.queue import JobQueue, WorkerDead
 from jobs.run import World, run_job
 from jobs.seal import Seal
 from jobs.settings import Settings, WorkerSettings
+from jobs.words import Words, job_ids
 
 log = structlog.get_logger()
 
@@ -59,15 +62,23 @@ class Incarnation:
         self._url = url
         self._database = database
         self._id = worker_id
-        self._let_go: set[str] = set()
         self._draining: asyncio.Task[None] | None = None
         self._fence = Fence(own.fence_s)
         limits = PoolLimits(own.capacity, own.concurrency, own.logins, own.ping_after_s, own.ping_timeout_s)
-        self._sessions = SessionPool(drivers, limits, on_let_go=self._let_go.add)
+        let_go: set[str] = set()
+        self._sessions = SessionPool(drivers, limits, on_let_go=let_go.add)
+        self._holdings = Holdings(database, worker_id, self._sessions, let_go)
         queue = JobQueue(database, worker_id)
         seal = Seal([key.get_secret_value() for key in settings.secret_keys])
         self._world = World(drivers, self._sessions, seal, queue, self._fence.check)
         self._manager, self._worker = self._procrastinate(queue)
+        orders = {
+            "cancel": self._cancel,
+            "release": self._holdings.release,
+            "drain": lambda _: self._stop(),
+            "dead": lambda _: self._end("stopped by force"),
+        }
+        self._words = Words(queue, wake=self._manager.wake, orders=orders)
 
     def _procrastinate(self, queue: JobQueue) -> tuple[PinnedJobManager, Worker]:
         # The connector is never opened: everything that the Worker asks of PostgreSQL goes through our manager.
@@ -76,13 +87,9 @@ class Incarnation:
         manager = PinnedJobManager(
             app.connector,
             queue,
-            self._database,
-            self._url,
-            zone=own.zone,
             poll_s=own.poll_s,
             concurrency=own.concurrency,
             on_dead=self._fence.close,
-            on_word=self._obey,
         )
         app.job_manager = manager
 
@@ -97,6 +104,7 @@ class Incarnation:
             concurrency=own.concurrency,
             shutdown_graceful_timeout=own.drain_s,
             install_signal_handlers=False,
+            listen_notify=False,
         )
         return manager, worker
 
@@ -105,12 +113,7 @@ class Incarnation:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
-        side = [
-            asyncio.create_task(beat(self._url, self._id, self._fence, self._vitals, self._settings.beat_s)),
-            asyncio.create_task(do_chores(self._url, self._settings.beat_s, self._settings.dead_s)),
-            asyncio.create_task(self._watch_fence()),
-            asyncio.create_task(self._tidy()),
-        ]
+        side = [asyncio.create_task(duty) for duty in self._duties()]
         for task in side:
             task.add_done_callback(self._side_ended)
         ready(self._id)
@@ -123,11 +126,24 @@ class Incarnation:
         await self._sessions.close()
         await self._leave()
 
+    def _duties(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """What goes on beside the jobs, until the last one has ended."""
+        own = self._settings
+        yield Heart(self._id, self._fence, self._vitals, own.beat_s, self._stop).beat(self._url)
+        yield do_chores(self._url, own.beat_s, own.dead_s)
+        yield self._watch_fence()
+        yield self._holdings.keep(own.beat_s)
+        yield self._words.hear(self._url, own.zone)
+        yield self._words.look_after_cancels()
+
     def _stop(self) -> None:
+        """Finish what runs, and leave."""
+        if self._draining is not None:
+            return
         log.info("worker.draining", worker=self._id, running=self._manager.busy)
         self._manager.stop()
         self._worker.stop()  # type: ignore[no-untyped-call]
-        self._draining = self._draining or asyncio.create_task(self._drain())
+        self._draining = asyncio.create_task(self._drain())
 
     async def _drain(self) -> None:
         """Take no new devices, and hand over those that nothing runs on. What fails here, `_leave` makes good."""
@@ -136,39 +152,28 @@ class Incarnation:
         except (*LOST, asyncpg.PostgresError) as error:
             log.warning("worker.drain_failed", error=type(error).__name__)
 
-    def _obey(self, word: str) -> None:
-        verb, _, subject = word.partition(" ")
-        if verb == "cancel":
-            self._world.stop(UUID(subject))
+    def _cancel(self, subjects: list[str]) -> None:
+        for job_id in job_ids(subjects):
+            self._world.stop(job_id)
 
     def _vitals(self) -> Vitals:
         manager = self._manager
         return Vitals(manager.busy, self._sessions.held, manager.successful, manager.failed)
 
     async def _watch_fence(self) -> None:
-        """End the process as soon as the fence is closed: what its threads still do must not reach a device."""
+        """End the process as soon as the fence is closed."""
         while self._fence.is_open:  # noqa: ASYNC110 - time closes it, nobody sets an event
             await asyncio.sleep(0.2)
         raise WorkerDead("no confirmed heartbeat in time, or declared dead")
 
-    async def _tidy(self) -> None:
-        """Drop dead sessions, and let other workers have the devices whose sessions were closed."""
-        while True:
-            await asyncio.sleep(self._settings.beat_s)
-            self._sessions.sweep()
-            keys = list(self._let_go)
-            if not keys:
-                continue
-            try:
-                await self._database.fetchval("SELECT netpulse.release_devices($1, $2)", self._id, keys)
-                self._let_go.difference_update(keys)
-            except (*LOST, asyncpg.PostgresError) as error:
-                log.warning("release.failed", error=type(error).__name__)
-
     def _side_ended(self, task: asyncio.Task[None]) -> None:
         """A side task never ends by itself, so this incarnation cannot go on. The reaper judges what it leaves."""
         error = task.exception() if not task.cancelled() else None
-        log.error("worker.fenced", worker=self._id, error=type(error).__name__, message=str(error))
+        self._end(f"{type(error).__name__}: {error}")
+
+    def _end(self, reason: str) -> NoReturn:
+        """End the process at once: what its threads still do must not reach a device."""
+        log.error("worker.fenced", worker=self._id, reason=reason)
         os._exit(FENCED)
 
     async def _leave(self) -> None:

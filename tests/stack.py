@@ -113,11 +113,12 @@ class Stack:
         [worker] = self.workers
         return worker
 
-    def start_worker(self, settings: Mapping[str, str] | None = None) -> Process:
-        """One more worker, live in the database. `settings` are its own."""
+    def start_worker(self, settings: Mapping[str, str] | None = None, *, live: bool = True) -> Process:
+        """One more worker, with `live` once it is so in the database. `settings` are its own."""
         number = sum(process is not self.api for process in self.processes) + 1
         worker = self._spawn(f"worker-{number}", settings)
-        self.await_live(worker)
+        if live:
+            self.await_live(worker)
         return worker
 
     def await_api(self) -> None:

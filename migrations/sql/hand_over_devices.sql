@@ -1,26 +1,39 @@
 -- Take from worker p_worker the devices on which nothing runs; those with waiting jobs get another holder, or wait in
--- their zone. Returns how many got one or wait. The caller holds the worker's row FOR UPDATE, which is not `live` any
--- more, and its devices' rows. Locks other workers FOR KEY SHARE SKIP LOCKED, and queue rows.
+-- their zone: each goes to the live worker that has the fewest by then, those with room first. Returns how many got one
+-- or wait. The caller holds the worker's row FOR UPDATE, which is not `live` any more, and its devices' rows.
+-- Locks the zone's live workers FOR KEY SHARE SKIP LOCKED, and queue rows.
 CREATE OR REPLACE FUNCTION netpulse.hand_over_devices(p_worker bigint) RETURNS integer
 LANGUAGE plpgsql AS $$
 DECLARE
+    v_workers bigint[];
+    v_devices bigint[];
+    v_capacities integer[];
     v_device record;
-    v_holder bigint;
-    v_holders bigint[] := '{}';
+    v_heir integer;
+    v_count integer := 0;
 BEGIN
+    -- Counted once: pick_worker for each device would count all devices of the zone each time.
+    SELECT array_agg(c.id), array_agg(c.devices), array_agg(c.capacity) INTO v_workers, v_devices, v_capacities
+      FROM (SELECT w.id, w.capacity, (SELECT count(*) FROM netpulse.device AS d WHERE d.worker_id = w.id) AS devices
+              FROM netpulse.worker AS w
+             WHERE w.zone = (SELECT zone FROM netpulse.worker WHERE id = p_worker) AND w.state = 'live'
+               FOR KEY SHARE OF w SKIP LOCKED) AS c;
     FOR v_device IN
         UPDATE netpulse.device AS d SET worker_id = NULL, epoch = d.epoch + 1
          WHERE d.worker_id = p_worker
            AND NOT EXISTS (SELECT FROM procrastinate_jobs AS q WHERE q.lock = d.key AND q.status = 'doing')
         RETURNING d.key, d.zone
     LOOP
-        IF EXISTS (SELECT FROM procrastinate_jobs AS q WHERE q.lock = v_device.key AND q.status = 'todo') THEN
-            v_holder := netpulse.pick_worker(v_device.zone);
-            PERFORM netpulse.place_device(v_device.key, v_device.zone, v_holder);
-            v_holders := v_holders || v_holder;
-        END IF;
+        CONTINUE WHEN NOT EXISTS (
+            SELECT FROM procrastinate_jobs AS q WHERE q.lock = v_device.key AND q.status = 'todo');
+        SELECT c.position INTO v_heir
+          FROM unnest(v_devices, v_capacities) WITH ORDINALITY AS c (devices, capacity, position)
+         ORDER BY c.devices >= c.capacity, c.devices, random() LIMIT 1;
+        PERFORM netpulse.place_device(v_device.key, v_device.zone, v_workers[v_heir]);
+        IF v_heir IS NOT NULL THEN v_devices[v_heir] := v_devices[v_heir] + 1; END IF;
+        v_count := v_count + 1;
     END LOOP;
-    PERFORM netpulse.wake('w:' || h) FROM (SELECT DISTINCT unnest(v_holders) AS h) AS holders WHERE h IS NOT NULL;
-    RETURN cardinality(v_holders);
+    IF v_count > 0 THEN PERFORM netpulse.wake('w:' || w) FROM unnest(v_workers) AS w; END IF;
+    RETURN v_count;
 END
 $$;

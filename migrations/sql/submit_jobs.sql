@@ -4,12 +4,15 @@
 --   created   false: the same principal sent the same idempotency key within 24 hours; the row is that first job
 --   conflict  true: that first job was another request; nothing was queued for this element
 --   worker_id the holder that will run it; null: nobody yet (fifo, or no worker in the zone)
+--   held_in   the other zone in which the device's jobs wait or run: nothing was queued for this element, id is null.
+--             A device without jobs moves to the zone it is asked for in, and its old holder is told to let go of it.
 --
 -- Locks, in this order: an advisory lock per idempotency key; the devices' rows in key order, to commit (the order of
--- commits is the order of jobs on a device); workers FOR KEY SHARE SKIP LOCKED where a device needs a holder.
+-- commits is the order of jobs on a device); workers FOR KEY SHARE SKIP LOCKED where a device needs a holder. What is
+-- asked of a device after its lock is a statement of its own, so that it sees what the lock waited for.
 CREATE OR REPLACE FUNCTION netpulse.submit_jobs(p_jobs jsonb)
 RETURNS TABLE ("position" bigint, created boolean, conflict boolean, id uuid, state text, strategy text, host text,
-               worker_id bigint, created_at timestamptz)
+               worker_id bigint, created_at timestamptz, held_in text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -31,7 +34,7 @@ BEGIN
            AND j.created_at < v_at - interval '24 hours';
         RETURN QUERY
             SELECT n.ordinality, false, j.request_hash <> ALL (n.request_hashes), j.id, j.state, j.strategy, j.host,
-                   j.worker_id, j.created_at
+                   j.worker_id, j.created_at, NULL::text
               FROM unnest(v_new) WITH ORDINALITY AS n
               JOIN netpulse.job AS j ON j.submitted_by = n.submitted_by AND j.idempotency_key = n.idempotency_key;
     END IF;
@@ -44,18 +47,44 @@ BEGIN
     IF v_positions = '{}' THEN RETURN; END IF;
 
     FOR v_device IN
-        INSERT INTO netpulse.device AS d (key, host, port, zone)
-        SELECT DISTINCT ON (n.device_key) n.device_key, n.host, n.port, n.zone
-          FROM unnest(v_new) WITH ORDINALITY AS n
-         WHERE n.strategy = 'pinned' AND n.ordinality = ANY (v_positions)
-         ORDER BY n.device_key
-            ON CONFLICT (key) DO UPDATE SET submitted_at = excluded.submitted_at
-        RETURNING d.key, d.zone, d.worker_id
+        WITH wanted AS (
+            SELECT DISTINCT ON (n.device_key) n.device_key AS key, n.host, n.port, n.zone, n.preferred_worker
+              FROM unnest(v_new) WITH ORDINALITY AS n
+              JOIN unnest(v_positions) AS p ON p = n.ordinality
+             WHERE n.strategy = 'pinned'
+             ORDER BY n.device_key, n.ordinality
+        ), locked AS (
+            INSERT INTO netpulse.device AS d (key, host, port, zone)
+            SELECT w.key, w.host, w.port, w.zone FROM wanted AS w ORDER BY w.key
+                ON CONFLICT (key) DO UPDATE SET submitted_at = excluded.submitted_at
+            RETURNING d.key, d.zone, d.worker_id
+        )
+        SELECT l.key, l.zone, l.worker_id, w.zone AS wanted_zone, w.preferred_worker
+          FROM locked AS l JOIN wanted AS w ON w.key = l.key
+         WHERE l.worker_id IS NULL OR l.zone <> w.zone
+         ORDER BY l.key
     LOOP
-        IF v_device.worker_id IS NULL THEN
-            PERFORM netpulse.place_device(v_device.key, v_device.zone, netpulse.pick_worker(v_device.zone));
+        IF v_device.zone = v_device.wanted_zone OR netpulse.move_device(v_device.key, v_device.wanted_zone) THEN
+            PERFORM netpulse.place_device(v_device.key, v_device.wanted_zone,
+                                          netpulse.pick_worker(v_device.wanted_zone, v_device.preferred_worker));
         END IF;
     END LOOP;
+    RETURN QUERY
+        SELECT n.ordinality, false, false, NULL::uuid, NULL::text, n.strategy, n.host, d.worker_id, NULL::timestamptz, d.zone
+          FROM unnest(v_new) WITH ORDINALITY AS n
+          JOIN unnest(v_positions) AS p ON p = n.ordinality
+          JOIN netpulse.device AS d ON d.key = n.device_key
+         WHERE n.strategy = 'pinned' AND d.zone <> n.zone;
+    IF FOUND THEN
+        v_positions := ARRAY(
+            SELECT n.ordinality FROM unnest(v_new) WITH ORDINALITY AS n
+              JOIN unnest(v_positions) AS p ON p = n.ordinality
+              LEFT JOIN netpulse.device AS d ON d.key = n.device_key
+             WHERE n.strategy <> 'pinned' OR d.zone = n.zone
+             ORDER BY n.ordinality);
+        IF v_positions = '{}' THEN RETURN; END IF;
+    END IF;
+
     v_at := clock_timestamp();  -- under the devices' locks, so that the order of ids is the order on a device too
     v_ids := ARRAY(SELECT netpulse.uuid7(v_at + p * interval '1 microsecond') FROM unnest(v_positions) AS p);
 
@@ -84,7 +113,7 @@ BEGIN
               JOIN unnest(v_positions, v_ids, v_queue_ids) AS p (ordinality, id, queue_job_id)
                 ON p.ordinality = n.ordinality
             RETURNING j.*)
-        SELECT p.ordinality, true, false, m.id, m.state, m.strategy, m.host, d.worker_id, m.created_at
+        SELECT p.ordinality, true, false, m.id, m.state, m.strategy, m.host, d.worker_id, m.created_at, NULL::text
           FROM made AS m
           JOIN unnest(v_positions, v_ids) AS p (ordinality, id) ON p.id = m.id
           LEFT JOIN netpulse.device AS d ON d.key = m.device_key AND m.strategy = 'pinned';

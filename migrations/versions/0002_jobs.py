@@ -17,6 +17,7 @@ FUNCTIONS = (
     "wake",
     "pick_worker",
     "place_device",
+    "move_device",
     "submit_jobs",
     "register_worker",
     "heartbeat",
@@ -25,14 +26,21 @@ FUNCTIONS = (
     "save_outputs",
     "finish_jobs",
     "cancel_jobs",
+    "requested_cancels",
     "expire_jobs",
     "requeue_jobs",
     "hand_over_devices",
     "reap_worker",
     "drain_worker",
+    "stop_workers",
+    "prune_workers",
     "adopt_devices",
+    "rebalance_devices",
     "reconcile_jobs",
     "release_devices",
+    "foreign_devices",
+    "ask_release",
+    "report_sessions",
 )
 """Files of migrations/sql, each after those that it refers to."""
 
@@ -93,6 +101,13 @@ def upgrade() -> None:
         sa.Column("max_attempts", sa.Integer(), server_default="1", nullable=False),
         sa.Column("session_reused", sa.Boolean(), nullable=True, comment="False: this job paid for a login"),
         sa.Column("execution_timeout_s", sa.Float(), nullable=False),
+        sa.Column(
+            "cancel_requested",
+            sa.Boolean(),
+            server_default="false",
+            nullable=False,
+            comment="Somebody wants the running job aborted; its worker looks here should the notice get lost",
+        ),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -193,6 +208,12 @@ def upgrade() -> None:
         sa.Column("capacity", sa.Integer(), nullable=False, comment="Sessions that it holds at the most"),
         sa.Column("state", sa.Text(), server_default="live", nullable=False),
         sa.Column(
+            "queue_worker_id",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Its row in procrastinate_workers, which is gone once it is dead",
+        ),
+        sa.Column(
             "beat",
             sa.BigInteger(),
             server_default="0",
@@ -241,6 +262,14 @@ def upgrade() -> None:
         schema="netpulse",
         postgresql_where=sa.text("state <> 'dead'"),
     )
+    op.create_index(
+        "worker_dead_idx",
+        "worker",
+        ["died_at"],
+        unique=False,
+        schema="netpulse",
+        postgresql_where=sa.text("state = 'dead'"),
+    )
     op.create_table(
         "device",
         sa.Column("key", sa.Text(), nullable=False, comment="host:port, IPv6 in brackets"),
@@ -262,6 +291,7 @@ def upgrade() -> None:
         comment="Which worker holds which device. Its row lock orders the submissions for the device",
         postgresql_with={"fillfactor": "70"},
     )
+    op.create_index("device_host_idx", "device", ["host"], unique=False, schema="netpulse")
     op.create_index(
         "device_worker_id_idx",
         "device",
@@ -270,6 +300,21 @@ def upgrade() -> None:
         schema="netpulse",
         postgresql_where=sa.text("worker_id IS NOT NULL"),
     )
+    op.create_table(
+        "session",
+        sa.Column("id", sa.UUID(), nullable=False, comment="The worker's own, by chance"),
+        sa.Column("worker_id", sa.BigInteger(), nullable=False),
+        sa.Column("device_key", sa.Text(), nullable=False, comment="host:port, IPv6 in brackets"),
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("driver", sa.Text(), nullable=False),
+        sa.Column("username", sa.Text(), nullable=True, comment="Who is logged in; null where the driver has no users"),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False, comment="Logged in; by the worker's clock"),
+        sa.ForeignKeyConstraint(["worker_id"], ["netpulse.worker.id"], name=op.f("session_worker_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("session_pkey")),
+        schema="netpulse",
+        comment="The sessions that live workers hold, as last reported (every heartbeat or so)",
+    )
+    op.create_index("session_worker_id_idx", "session", ["worker_id"], unique=False, schema="netpulse")
     op.create_table(
         "job_output",
         sa.Column("job_id", sa.UUID(), nullable=False),
@@ -305,13 +350,17 @@ def downgrade() -> None:
     run_sql_file("functions-drop.sql")
     run_sql_file("queue-drop.sql")
     op.drop_table("job_output", schema="netpulse")
+    op.drop_index("session_worker_id_idx", table_name="session", schema="netpulse")
+    op.drop_table("session", schema="netpulse")
     op.drop_index(
         "device_worker_id_idx",
         table_name="device",
         schema="netpulse",
         postgresql_where=sa.text("worker_id IS NOT NULL"),
     )
+    op.drop_index("device_host_idx", table_name="device", schema="netpulse")
     op.drop_table("device", schema="netpulse")
+    op.drop_index("worker_dead_idx", table_name="worker", schema="netpulse", postgresql_where=sa.text("state = 'dead'"))
     op.drop_index(
         "worker_alive_idx", table_name="worker", schema="netpulse", postgresql_where=sa.text("state <> 'dead'")
     )

@@ -1,7 +1,7 @@
-"""`make bench`: measure a stack that this starts itself, print one table, write bench.json.
+"""`make bench`: measure a stack that this starts itself, print one table, write bench.json and bench-plans.txt.
 
-The stack is a site's own: durable PostgreSQL, one API process, one worker, the devices in a process of their own, all
-on this machine. `--quick` takes fewer samples.
+The stack is a site's own: durable PostgreSQL, one API process, one worker, 1,000 devices in a process of their own,
+all on this machine. `--quick` takes fewer samples, devices and rows; `--only` some of the groups.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import argparse
 import json
 import os
 import platform
+import resource
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,12 +25,19 @@ from rich.table import Table
 from app import migrations
 from app.postgres import EmbeddedPostgres
 from drivers.lab import LabProcess
+from tests.bench.backlog import claims
 from tests.bench.client import BenchClient
-from tests.bench.measures import Bench, Measure, holding, latency, submission, throughput
+from tests.bench.crowd import bulk, holding, throughput
+from tests.bench.great import great_bulk
+from tests.bench.measure import Bench, Measure, Site
+from tests.bench.past import listings
+from tests.bench.plans import Plans
+from tests.bench.single import latency, submission
 from tests.postgres import open_directory
 from tests.stack import Stack
 
 RESULTS = Path("bench.json")
+PLANS = Path("bench-plans.txt")
 DATABASE = "bench"
 AS_DELIVERED = {
     "NETPULSE_WORKER__BEAT_S": "2",
@@ -38,41 +47,69 @@ AS_DELIVERED = {
 
 
 def main() -> None:
-    """Run all measures."""
+    """Run the groups that were asked for."""
     parser = argparse.ArgumentParser("python -m tests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer samples and devices")
-    quick: bool = parser.parse_args().quick
-    measures = []
-    with ExitStack() as cleanup:
-        bench = _start(cleanup, devices=60 if quick else 370)
-        for measure in _measures(bench, quick=quick):
-            print(f"{measure.name}: {measure.value:.4g} {measure.unit}", flush=True)  # noqa: T201 - long waits in between
-            measures.append(measure)
+    parser.add_argument("--quick", action="store_true", help="fewer samples, devices and rows")
+    parser.add_argument("--only", action="append", choices=GROUPS, help="a group; may be given again")
+    options = parser.parse_args()
+    _raise_file_limit()
+    began, measures = time.monotonic(), []
+    with (
+        open_directory() as directory,
+        EmbeddedPostgres(directory / "data") as server,
+        LabProcess(100 if options.quick else 1000) as lab,
+    ):
+        site = Site(server, directory, lab, Plans(PLANS), options.quick)
+        for name in options.only or GROUPS:
+            for measure in GROUPS[name](site):
+                _tell(f"{measure.name}: {measure.value:.4g} {measure.unit}")
+                measures.append(measure)
     _show(measures)
     _save(measures)
+    for surprise in site.plans.surprises:
+        _tell(f"Look at {PLANS}: {surprise}")
+    _tell(f"{time.monotonic() - began:.0f} s; plans in {PLANS}, figures in {RESULTS}")
 
 
-def _measures(bench: Bench, *, quick: bool) -> Iterator[Measure]:
-    fresh = list(bench.lab.devices)
+def _sessions(site: Site) -> Iterator[Measure]:
+    devices, quick = list(site.lab.devices), site.quick
     few = 5 if quick else 20
-    timed, fresh = fresh[:few], fresh[few:]
-    yield from latency(bench, timed, repeats=10 if quick else 25)
-    yield from submission(bench, timed[0], repeats=50 if quick else 200)
-    crowd, fresh = fresh[: 50 if quick else 300], fresh[50 if quick else 300 :]
-    yield from holding(bench, crowd, idle_s=5 if quick else 20)
-    yield from throughput(bench, crowd[:50], jobs=200 if quick else 1000)
+    crowd = devices[few : few + 50]
+    with ExitStack() as cleanup:
+        bench = _start(cleanup, site)
+        yield from latency(bench, devices[:few], repeats=10 if quick else 15)
+        yield from submission(bench, devices[0], repeats=50 if quick else 200)
+        yield from bulk(bench, crowd, rounds=3 if quick else 7)
+        yield from throughput(bench, crowd, jobs=200 if quick else 1000, rounds=1 if quick else 3)
+        yield from holding(bench, devices, idle_s=5 if quick else 20)
 
 
-def _start(cleanup: ExitStack, devices: int) -> Bench:
-    directory = cleanup.enter_context(open_directory())
-    server = cleanup.enter_context(EmbeddedPostgres(directory / "data"))
-    server.ensure_database(DATABASE)
-    url = server.url(DATABASE)
+GROUPS: dict[str, Callable[[Site], Iterator[Measure]]] = {
+    "sessions": _sessions,
+    "claims": claims,
+    "listings": listings,
+    "bulk": great_bulk,
+}
+
+
+def _start(cleanup: ExitStack, site: Site) -> Bench:
+    site.server.ensure_database(DATABASE)
+    url = site.server.url(DATABASE)
     migrations.upgrade(url)
-    lab = cleanup.enter_context(LabProcess(devices))
-    stack = cleanup.enter_context(Stack(url, directory, lab, settings=AS_DELIVERED))
+    stack = cleanup.enter_context(Stack(url, site.directory, site.lab, settings=AS_DELIVERED))
     base = str(stack.http.base_url)
-    return Bench(url, psutil.Process(stack.worker.pid), lab, lambda: BenchClient(base, stack.api_key, lab))
+    processes = psutil.Process(stack.api.pid), psutil.Process(stack.worker.pid)
+    return Bench(url, *processes, site.lab, lambda: BenchClient(base, stack.api_key, site.lab))
+
+
+def _raise_file_limit() -> None:
+    """The worker, which inherits it, needs a descriptor for each session; the usual soft limit is 1024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536) if hard != resource.RLIM_INFINITY else 65_536, hard))
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - long waits in between
 
 
 def _show(measures: list[Measure]) -> None:

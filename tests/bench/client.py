@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from http.client import HTTPConnection
 from types import TracebackType
 from typing import Any, Self
@@ -29,11 +30,28 @@ class BenchClient:
 
     def execute(self, device: LabDevice, *, wait: float = 0, **operation: Any) -> dict[str, Any]:
         """Post one job; with `wait`, until it has ended. Raises RuntimeError if it then has not finished."""
-        body = json.dumps({"driver": "netmiko", "connection_args": self._login(device), **operation})
+        login = self._login() | {"host": device.host, "port": device.port}
+        body = json.dumps({"driver": "netmiko", "connection_args": login, **operation})
         job: dict[str, Any] = self.request("POST", f"/device/execute?wait={wait}" if wait else "/device/execute", body)
         if wait and job["status"] != "finished":
             raise RuntimeError(f"job on {device.name}: {job['status']}: {job['result']}")
         return job
+
+    def serves_bulk(self) -> bool:
+        """True if this API takes `/device/bulk`."""
+        self._connection.request("POST", "/device/bulk", "{}", self._headers)
+        answer = self._connection.getresponse()
+        answer.read()
+        return answer.status not in (404, 405)
+
+    def bulk(self, devices: Sequence[LabDevice], **operation: Any) -> dict[str, Any]:
+        """Post one job for each of `devices`. Raises RuntimeError if one of them was not accepted."""
+        members = [{"host": device.host, "port": device.port} for device in devices]
+        body = json.dumps({"driver": "netmiko", "connection_args": self._login(), "devices": members, **operation})
+        batch: dict[str, Any] = self.request("POST", "/device/bulk", body)
+        if batch["failed"]:
+            raise RuntimeError(f"{len(batch['failed'])} members of a bulk were refused: {batch['failed'][0]}")
+        return batch
 
     def job(self, job_id: str, *, wait: float = 0) -> dict[str, Any]:
         """Read one job."""
@@ -49,6 +67,5 @@ class BenchClient:
             raise RuntimeError(content["message"])
         return content["data"]
 
-    def _login(self, device: LabDevice) -> dict[str, Any]:
-        login = {"username": self._lab.username, "password": self._lab.password}
-        return {"device_type": "cisco_ios", "host": device.host, "port": device.port, **login}
+    def _login(self) -> dict[str, Any]:
+        return {"device_type": "cisco_ios", "username": self._lab.username, "password": self._lab.password}

@@ -61,7 +61,7 @@ class Plan:
     """Submissions per second, all submitters together."""
     command_ms: float = 150
     """What a device takes for a command, in milliseconds."""
-    pause_s: tuple[float, float] = (0.3, 1.5)
+    pause_s: tuple[float, float] = (0.3, 1.2)
     """Between two acts of damage."""
     absence_s: float = 0
     """Once in the middle PostgreSQL is away for so long."""
@@ -237,7 +237,7 @@ class Weather:
     def _keep_workers(self) -> None:
         """As a site's supervisor would: what ended is started again."""
         while len(self._stack.workers) < self._plan.workers:
-            self._stack.start_worker()
+            self._stack.start_worker(live=False)
 
     # ── the end ──
 

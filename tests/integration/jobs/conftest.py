@@ -102,6 +102,25 @@ class Site:
         sql = "SELECT stdout FROM netpulse.job_output WHERE job_id = $1 ORDER BY position"
         return [row["stdout"] for row in await self.connection.fetch(sql, job)]
 
+    async def rebalance(self, worker: int, limit: int = 100) -> int:
+        return int(await self.connection.fetchval("SELECT netpulse.rebalance_devices($1, $2)", worker, limit))
+
+    async def stop_workers(self, *workers: int, force: bool = False) -> list[int]:
+        """The ids of those that were told."""
+        return list(await self.connection.fetchval("SELECT netpulse.stop_workers($1, $2)", workers, force))
+
+    async def hold(self, worker: int, *devices: str) -> None:
+        """Let `worker` hold these devices, idle."""
+        await self.submit(*(new_job(device, preferred_worker=worker) for device in devices))
+        while jobs := await self.claim(worker):
+            await self.finish(worker, *jobs)
+        assert {await self.holder(device) for device in devices} <= {worker}
+
+    async def devices_of(self, worker: int) -> list[str]:
+        """The device keys that `worker` holds."""
+        sql = "SELECT key FROM netpulse.device WHERE worker_id = $1 ORDER BY key"
+        return [row["key"] for row in await self.connection.fetch(sql, worker)]
+
     async def adopt(self, worker: int, limit: int = 100) -> int:
         return int(await self.connection.fetchval("SELECT netpulse.adopt_devices($1, $2)", worker, limit))
 
@@ -128,6 +147,28 @@ class Site:
         """Queue and status of every waiting or running job, oldest first."""
         rows = await self.connection.fetch("SELECT queue_name, status::text FROM procrastinate_jobs ORDER BY id")
         return [tuple(row) for row in rows]
+
+
+class Heard:
+    """The notices on one channel."""
+
+    def __init__(self) -> None:
+        self.payloads: asyncio.Queue[str] = asyncio.Queue()
+
+    async def on(self, site: Site, channel: str) -> None:
+        await site.connection.add_listener(
+            channel, lambda _c, _pid, _channel, text: self.payloads.put_nowait(str(text))
+        )
+
+    async def next(self) -> str:
+        return await asyncio.wait_for(self.payloads.get(), 10)
+
+
+async def hear_worker(site: Site, worker: int) -> Heard:
+    """What `worker` is told from now on, heard on `site`'s connection."""
+    heard = Heard()
+    await heard.on(site, f"netpulse:w:{worker}")
+    return heard
 
 
 @pytest.fixture

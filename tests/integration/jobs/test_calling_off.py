@@ -5,24 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from tests.integration.jobs.conftest import Connect, Site, blocked, new_job
+from tests.integration.jobs.conftest import Connect, Heard, Site, blocked, hear_worker, new_job
 
 pytestmark = pytest.mark.anyio
-
-
-class Heard:
-    """The notices on one channel."""
-
-    def __init__(self) -> None:
-        self.payloads: asyncio.Queue[str] = asyncio.Queue()
-
-    async def on(self, site: Site, channel: str) -> None:
-        await site.connection.add_listener(
-            channel, lambda _c, _pid, _channel, text: self.payloads.put_nowait(str(text))
-        )
-
-    async def next(self) -> str:
-        return await asyncio.wait_for(self.payloads.get(), 10)
 
 
 async def test_only_waiting_jobs_are_cancelled(site: Site) -> None:
@@ -50,8 +35,7 @@ async def test_force_sends_the_worker_a_word_for_each_running_job(site: Site, ot
     worker = await site.worker()
     running, waiting = [row["id"] for row in await site.submit(new_job(), new_job())]
     await site.claim(worker)
-    heard = Heard()
-    await heard.on(other, f"netpulse:w:{worker}")
+    heard = await hear_worker(other, worker)
 
     assert await site.cancel(host="r1", force=True) == [(waiting, False), (running, True)]
     assert await heard.next() == f"cancel {running}"
@@ -131,3 +115,44 @@ async def test_nobody_is_woken_for_nothing(site: Site, other: Site) -> None:
     await site.cancel(job=last)
 
     assert await heard.next() == str(last)
+
+
+async def test_a_wish_to_abort_outlives_its_notice(site: Site) -> None:
+    worker = await site.worker()
+    running, _other = await site.submit_one("a"), await site.submit_one("b")
+    await site.claim(worker)
+    await site.cancel(job=running, force=True)  # and nobody listens
+    sql = "SELECT netpulse.requested_cancels($1)"
+
+    assert [row[0] for row in await site.connection.fetch(sql, worker)] == [running]
+    await site.finish(worker, running, state="cancelled")
+    assert await site.connection.fetch(sql, worker) == []
+
+
+async def test_a_cancelled_job_whose_worker_dies_does_not_run_again(site: Site) -> None:
+    worker = await site.worker()
+    query, change, _kept = [
+        await site.submit_one(n, operation=o) for n, o in (("a", "command"), ("b", "config"), ("c", "command"))
+    ]
+    await site.claim(worker)
+    await site.cancel(job=query, force=True)
+    await site.cancel(job=change, force=True)
+
+    assert (await site.reap(worker) or {})["requeued"] == 1
+    for row in [await site.job(job) for job in (query, change)]:
+        assert (row["state"], row["error_type"], row["outcome"], row["sealed"]) == (
+            "cancelled",
+            "Cancelled",
+            "known",
+            None,
+        )
+    assert await site.queue() == [("pinned:default", "todo")]
+
+
+async def test_a_cancel_and_a_finish_of_many_do_not_block_each_other_for_ever(site: Site, other: Site) -> None:
+    worker = await site.worker(capacity=100)
+    jobs = [row["id"] for row in await site.submit(*(new_job(f"r{number}") for number in range(60)))]
+    await site.claim(worker, 60)
+
+    await asyncio.gather(site.finish(worker, *reversed(jobs)), *[other.cancel(force=True)])
+    assert set(await site.states(*jobs)) == {"finished"}

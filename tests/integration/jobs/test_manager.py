@@ -14,8 +14,10 @@ from procrastinate.worker import Worker
 from typing_extensions import override
 
 from jobs.database import Pool
-from jobs.queue import Claimed, JobQueue, PinnedJobManager
+from jobs.pinning import PinnedJobManager
+from jobs.queue import Claimed, JobQueue
 from jobs.results import Outcome
+from jobs.words import Words
 from tests.integration.jobs.conftest import Site, new_job
 from tests.waiting import until_async
 
@@ -28,23 +30,17 @@ SOON_S = 15.0
 class Busy:
     """A Worker that does nothing but note which jobs it was given."""
 
-    def __init__(self, pool: Pool, url: str, queue: JobQueue) -> None:
+    def __init__(self, url: str, queue: JobQueue) -> None:
         self.ran: list[UUID] = []
         self.most_at_once = self._at_once = 0
         self.words: asyncio.Queue[str] = asyncio.Queue()
         self.dead = asyncio.Event()
         app = App(connector=PsycopgConnector())
         self.manager = manager = PinnedJobManager(
-            app.connector,
-            queue,
-            pool,
-            url,
-            zone="default",
-            poll_s=NEVER_S,
-            concurrency=3,
-            on_dead=self.dead.set,
-            on_word=self.words.put_nowait,
+            app.connector, queue, poll_s=NEVER_S, concurrency=3, on_dead=self.dead.set
         )
+        self._url = url
+        self._words = Words(queue, wake=manager.wake, orders={"say": lambda said: self.words.put_nowait(said[0])})
         app.job_manager = manager
 
         @app.task(name="run", pass_context=True)
@@ -57,10 +53,11 @@ class Busy:
             self._at_once -= 1
             manager.conclude(context.job.id, Outcome("finished"))
 
-        self._worker = Worker(app, queues=["unused"], concurrency=3, install_signal_handlers=False)
+        self._worker = Worker(app, queues=["unused"], concurrency=3, install_signal_handlers=False, listen_notify=False)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
+        listening = asyncio.create_task(self._words.hear(self._url, "default"))
         task = asyncio.create_task(self._worker.run())  # type: ignore[no-untyped-call]
         try:
             yield
@@ -68,6 +65,7 @@ class Busy:
             self.manager.stop()
             self._worker.stop()  # type: ignore[no-untyped-call]
             await asyncio.wait_for(task, SOON_S)
+            listening.cancel()
 
 
 async def ended(site: Site, *jobs: UUID) -> None:
@@ -83,7 +81,7 @@ async def listening(busy: Busy, site: Site, worker: int) -> None:
     """Return when the manager hears its channel."""
 
     async def heard() -> bool:
-        await site.connection.execute("SELECT netpulse.wake('w:' || $1::bigint, 'hear')", worker)
+        await site.connection.execute("SELECT netpulse.wake('w:' || $1::bigint, 'say hear')", worker)
         return not busy.words.empty()
 
     await until_async(heard, "the manager listens", SOON_S)
@@ -92,7 +90,7 @@ async def listening(busy: Busy, site: Site, worker: int) -> None:
 async def test_the_next_job_of_a_device_starts_when_the_one_before_ends(site: Site, pool: Pool, database: str) -> None:
     worker = await site.worker()
     jobs = [row["id"] for row in await site.submit(*[new_job()] * 20)]
-    busy = Busy(pool, database, JobQueue(pool, worker))
+    busy = Busy(database, JobQueue(pool, worker))
     async with busy.running():
         await ended(site, *jobs)
 
@@ -104,7 +102,7 @@ async def test_the_next_job_of_a_device_starts_when_the_one_before_ends(site: Si
 async def test_no_more_jobs_at_once_than_allowed(site: Site, pool: Pool, database: str) -> None:
     worker = await site.worker()
     jobs = [row["id"] for row in await site.submit(*[new_job(strategy="fifo")] * 40)]
-    busy = Busy(pool, database, JobQueue(pool, worker))
+    busy = Busy(database, JobQueue(pool, worker))
     async with busy.running():
         await ended(site, *jobs)
 
@@ -125,7 +123,7 @@ async def test_a_notice_during_an_empty_claim_is_not_lost(site: Site, pool: Pool
             if not found and not submitted:
                 await listening(busy, site, self.worker_id)
                 submitted.append(await site.submit_one())
-                await site.connection.execute("SELECT netpulse.wake('w:' || $1::bigint, 'after')", self.worker_id)
+                await site.connection.execute("SELECT netpulse.wake('w:' || $1::bigint, 'say after')", self.worker_id)
                 async with asyncio.timeout(SOON_S):
                     while await busy.words.get() != "after":
                         pass
@@ -133,7 +131,7 @@ async def test_a_notice_during_an_empty_claim_is_not_lost(site: Site, pool: Pool
             return found
 
     worker = await site.worker()
-    busy = Busy(pool, database, SlowReply(pool, worker))
+    busy = Busy(database, SlowReply(pool, worker))
     async with busy.running():
         await asyncio.wait_for(came.wait(), SOON_S)
         await ended(site, *submitted)
@@ -141,7 +139,7 @@ async def test_a_notice_during_an_empty_claim_is_not_lost(site: Site, pool: Pool
 
 async def test_lost_connections_do_not_end_the_worker(site: Site, pool: Pool, database: str) -> None:
     worker = await site.worker()
-    busy = Busy(pool, database, JobQueue(pool, worker))
+    busy = Busy(database, JobQueue(pool, worker))
     sql = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
               WHERE datname = current_database() AND pid <> pg_backend_pid()"""
     async with busy.running():
@@ -169,7 +167,7 @@ async def test_a_claim_whose_reply_is_lost_is_made_good(site: Site, pool: Pool, 
 
     worker = await site.worker()
     jobs = [row["id"] for row in await site.submit(new_job("a"), new_job("b", operation="config"))]
-    busy = Busy(pool, database, LosesReply(pool, worker))
+    busy = Busy(database, LosesReply(pool, worker))
     async with busy.running():
         await ended(site, *jobs)
 
@@ -181,7 +179,7 @@ async def test_a_worker_that_was_declared_dead_stops_fetching(site: Site, pool: 
     worker = await site.worker()
     await site.reap(worker)
     await site.submit_one(strategy="fifo")
-    busy = Busy(pool, database, JobQueue(pool, worker))
+    busy = Busy(database, JobQueue(pool, worker))
     async with busy.running():
         await asyncio.wait_for(busy.dead.wait(), SOON_S)
         assert await busy.manager.fetch_job(None, 0) is None

@@ -77,7 +77,7 @@ async def test_a_reaped_workers_result_is_refused(site: Site) -> None:
     assert (await site.job(job))["worker_id"] == heir
     assert await site.outputs(job) == []
     assert await site.finish(heir, job) == [job]
-    assert await site.finish(heir, job) == []  # once
+    assert await site.finish(heir, job) == [job]  # the reply may have got lost; it ended once
 
 
 @pytest.mark.parametrize("finish_first", [True, False])
@@ -110,7 +110,7 @@ async def test_a_worker_that_has_beaten_since_is_spared(site: Site) -> None:
     assert await site.reap(worker, 0) is None
     assert await site.reap(worker, 1) is not None
     assert await site.reap(worker) is None  # dead already
-    assert await site.connection.fetchval("SELECT netpulse.heartbeat($1, 0, 0, 0, 0)", worker) is False
+    assert await site.connection.fetchval("SELECT netpulse.heartbeat($1, 0, 0, 0, 0)", worker) is None
 
 
 async def test_a_submission_in_flight_is_not_left_behind(site: Site, other: Site) -> None:

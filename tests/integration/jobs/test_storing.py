@@ -60,13 +60,29 @@ async def test_a_change_whose_result_is_refused_is_unknown(site: Site, pool: Poo
 
 
 async def test_results_that_are_not_ours_any_more_leave_nothing(site: Site, pool: Pool) -> None:
+    queue, [job] = await claimed(site, pool, 1)
+    await site.reap(queue.worker_id)
+
+    assert await queue.finish([(job, Outcome("finished", [reply()]))]) == set()
+    assert await site.outputs(job.id) == []
+
+
+async def test_a_finish_whose_reply_was_lost_counts(site: Site, pool: Pool) -> None:
     queue, jobs = await claimed(site, pool, 2)
-    await site.finish(queue.worker_id, jobs[0].id)
+    ended = [(job, Outcome("finished", [reply("once")])) for job in jobs]
+    await queue.finish(ended[:1])
 
-    done = await queue.finish([(job, Outcome("finished", [reply()])) for job in jobs])
+    assert await queue.finish(ended) == {job.id for job in jobs}
+    assert [await site.outputs(job.id) for job in jobs] == [["once"]] * 2
 
-    assert done == {jobs[1].id}
-    assert await site.outputs(jobs[0].id) == []
+
+async def test_a_lost_change_is_not_taken_for_a_finish_whose_reply_was_lost(site: Site, pool: Pool) -> None:
+    queue, [job] = await claimed(site, pool, 1, operation="config")
+    await queue.start(job.id)
+    await site.reap(queue.worker_id)
+
+    assert await queue.finish([(job, Outcome("failed", error_type=ErrorType.REPLY_TIMEOUT))]) == set()
+    assert (await site.job(job.id))["error_type"] == "WorkerLost"
 
 
 async def test_outputs_are_kept_as_they_come_and_replaced_at_the_end(site: Site, pool: Pool) -> None:

@@ -215,6 +215,27 @@ async def test_letting_go_of_a_device_closes_every_login_on_it(site: Site) -> No
     assert [session.dead for session in site.driver.sessions] == [True, True, False]
 
 
+async def test_what_is_kept_is_the_same_session_at_rest_and_lent(site: Site) -> None:
+    await site.run("a", host="a")
+    [rests] = site.pool.kept
+    async with (
+        site.pool.lease(site.target("a"), lambda: None),
+        site.pool.lease(site.target("b"), lambda: None, keep=False),
+    ):
+        [lent] = site.pool.kept  # the fresh one is nobody's
+
+        assert (lent.id, lent.opened_at) == (rests.id, rests.opened_at)
+        assert site.pool.held == 2
+    assert [held.id for held in site.pool.kept] == [rests.id]
+
+
+async def test_what_failed_is_not_kept(site: Site) -> None:
+    with pytest.raises(ValueError, match="parsing"):
+        async with site.pool.lease(site.target(), lambda: None):
+            raise ValueError("parsing")
+    assert site.pool.kept == []
+
+
 async def test_closing_closes_everything(site: Site) -> None:
     for host in ("a", "b"):
         await site.run("x", host=host)

@@ -61,6 +61,13 @@ def test_a_worker_must_stop_before_others_take_over(
     assert set(_faults()) == {f"NETPULSE_WORKER__{named}"}
 
 
+def test_an_unknown_placement_policy_is_named_with_those_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETPULSE_SERVER__PLACEMENT", "best")
+    fault = _faults()["NETPULSE_SERVER__PLACEMENT"]
+
+    assert "greedy, least_load, least_load_random, load_weighted_random" in fault
+
+
 def test_a_group_that_is_no_json_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETPULSE_SERVER", "{hidden-word")
     faults = _faults()
