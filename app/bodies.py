@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 from litestar import Request
@@ -16,6 +18,8 @@ from app.envelope import Problem, invalid
 from jobs.invalid import SHOWN_NAME
 
 AnyRequest = Request[Any, Any, Any]
+
+LONG_BYTES = 128 * 1024
 
 
 async def json_body(request: AnyRequest) -> object:
@@ -33,8 +37,17 @@ async def json_body(request: AnyRequest) -> object:
         decoded = from_json(body, allow_inf_nan=False)
     except ValueError as error:  # its text names line and column and repeats nothing of the body
         raise invalid([], f"The body is not valid JSON: {error}", "json_invalid") from None
-    json.loads(body, object_pairs_hook=_refuse_duplicates)  # bounded: what from_json took is not nested deeply
+    await _refuse_duplicates_in(body)
     return decoded
+
+
+async def _refuse_duplicates_in(body: bytes) -> None:
+    """Bounded: what from_json took is not nested deeply."""
+    look = partial(json.loads, body, object_pairs_hook=_refuse_duplicates)
+    if len(body) < LONG_BYTES:
+        look()
+    else:  # the other requests go on meanwhile
+        await asyncio.to_thread(look)
 
 
 def _refuse_duplicates(pairs: list[tuple[str, object]]) -> None:

@@ -11,14 +11,24 @@ from litestar.params import HeaderParameter
 from app.bodies import json_body
 from app.envelope import Envelope
 from app.failures import failures
-from app.problems import is_database_away
 from app.services import Needed, Services
 from app.views import AcceptedView, AwaitedView, accepted_view, awaited_view
 from app.waiting import Wait, await_job
+from jobs.away import is_database_away
 from jobs.history import JobRecord
-from jobs.submit import Accepted, Submission, submit
+from jobs.submit import Accepted, Submission, submit, zone_warnings
 
 AnyRequest = Request[Any, Any, Any]
+
+IdempotencyKey = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="The same key and body within 24 hours answer with the first job, and queue nothing.",
+    ),
+]
 
 REPLAYED = ResponseSpec(
     Envelope[AcceptedView | AwaitedView],
@@ -37,22 +47,15 @@ async def execute(
     request: AnyRequest,
     services: Needed,
     wait: Wait = 0,
-    idempotency_key: Annotated[
-        str | None,
-        HeaderParameter(
-            name="Idempotency-Key",
-            min_length=1,
-            max_length=255,
-            description="The same key and body within 24 hours answer with the first job, and queue nothing.",
-        ),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response[Envelope[AcceptedView | AwaitedView]]:
     """Queue one job: 201. With `wait`, the answer is the job once it has ended. 200: an earlier request's job."""
     wanted = services.models.parse(await json_body(request))
-    submission = Submission([wanted], request.user.name, idempotency_key, services.zone)
-    [accepted] = await submit(services.database, services.seal, submission)
+    submission = Submission(request.user.name, idempotency_key)
+    accepted = await submit(services.intake, wanted, submission)
+    warnings = [*wanted.warnings, *await zone_warnings(services.intake, wanted, [accepted])]
     record = await _awaited(services, request, accepted, wait) if wait else None
-    data = awaited_view(record, wanted.warnings) if record else accepted_view(accepted, wanted.warnings)
+    data = awaited_view(record, warnings) if record else accepted_view(accepted, warnings)
     return Response(Envelope(data), status_code=201 if accepted.created else 200)
 
 

@@ -10,7 +10,7 @@ FAILURES = {
     400: "The body or the query is not valid; `data` lists every fault.",
     403: "The key is missing, wrong, or not allowed to do this.",
     404: "There is no such thing.",
-    409: "The Idempotency-Key was used for another request.",
+    409: "The Idempotency-Key was used for another request, or the device has jobs in another zone.",
     413: "The body is too large.",
     415: "The body is not JSON.",
     500: "A bug; the X-Request-ID finds it in the log.",

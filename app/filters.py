@@ -13,6 +13,8 @@ from drivers.base import normalise_host
 
 Host = Annotated[str | None, QueryParameter(name="host", description="The device's name or address, in any spelling.")]
 Queue = Annotated[str | None, QueryParameter(name="queue", description="`pinned_<host>` or `fifo`.")]
+Node = Annotated[str | None, QueryParameter(name="node", description="The worker's machine.")]
+WorkerQueue = Annotated[str | None, QueryParameter(name="queue", description="One of a worker's `queues`.")]
 _MOMENT = {"format": "date-time"}
 Since = Annotated[
     str | None,

@@ -15,7 +15,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
-from app import __version__, devices, health, jobs, workers
+from app import __version__, batches, bulk, devices, health, job_events, jobs, sessions, workers
 from app.access import AccessLog
 from app.auth import Keyring, require_key
 from app.bodies import refuse_bad_query
@@ -50,10 +50,16 @@ def _litestar(settings: Settings, services: Services, keyring: Keyring) -> Lites
         before_request=refuse_bad_query,
         route_handlers=[
             devices.execute,
+            bulk.execute_bulk,
             jobs.list_jobs,
             jobs.get_job,
             jobs.delete_jobs,
+            job_events.job_events,
+            batches.get_batch,
+            batches.batch_events,
             workers.list_workers,
+            workers.delete_workers,
+            sessions.list_sessions,
             health.health,
         ],
     )

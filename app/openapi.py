@@ -18,14 +18,13 @@ from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.static_files import create_static_files_router
 from litestar.status_codes import HTTP_404_NOT_FOUND
-from pydantic.json_schema import models_json_schema
 
-from jobs.requests import Options, RequestModels
+from app.schemas import bulk_body, execute_body, request_schemas
+from jobs.requests import RequestModels
 
 DOCS = "/docs"
 ASSETS = f"{DOCS}/static"
 PUBLIC = ("/health/live", "/health/ready")
-_REF = "#/components/schemas/{model}"
 
 
 def openapi_config(version: str, key_name: str, models: RequestModels) -> OpenAPIConfig:
@@ -72,20 +71,7 @@ class Description:
     def repaired(self, schema: dict[str, Any]) -> dict[str, Any]:
         """`schema` with the request bodies; changes it in place, and may be called again."""
         components = schema["components"].setdefault("schemas", {})
-        components.update(self._request_schemas())
-        execute = {name: _REF.format(model=model.__name__) for name, model in self._models.execute.items()}
-        body = {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {
-                        "oneOf": [{"$ref": ref} for ref in execute.values()],
-                        "discriminator": {"propertyName": "driver", "mapping": execute},
-                    },
-                    "examples": self._models.examples(),
-                }
-            },
-        }
+        components.update(request_schemas(self._models))
         for component in components.values():
             data = component.get("properties", {}).get("data", {})
             if "oneOf" in data:  # what fits JobView fits AcceptedView too
@@ -93,23 +79,9 @@ class Description:
         for path in PUBLIC:
             schema["paths"][path]["get"]["security"] = []  # Litestar leaves an empty list out
         for path in ("/device/execute", "/device/exec"):
-            schema["paths"][path]["post"]["requestBody"] = body
+            schema["paths"][path]["post"]["requestBody"] = execute_body(self._models)
+        schema["paths"]["/device/bulk"]["post"]["requestBody"] = bulk_body(self._models)
         return schema
-
-    def _request_schemas(self) -> dict[str, Any]:
-        models = [model for used in self._models.all_models() for model in used]
-        _, definitions = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
-        schemas: dict[str, Any] = definitions["$defs"]
-        for execute, query, config in self._models.all_models():
-            arguments = [{"$ref": _REF.format(model=model.__name__)} for model in (query, config)]
-            body = schemas[execute.__name__]
-            driver_args = body["properties"]["driver_args"]
-            body["properties"] |= {
-                **schemas[Options.__name__]["properties"],  # each is also accepted at the top level
-                "driver_args": {"anyOf": arguments, "description": driver_args["description"]},
-            }
-            body["oneOf"] = [{"required": ["command"]}, {"required": ["config"]}]
-        return schemas
 
 
 class _Json(JsonRenderPlugin):

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args, get_origin
 
-import asyncpg
 import structlog
 from litestar import Request, Response
 from litestar.enums import ParamType
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException, ValidationException
 from litestar.params import ParameterKwarg
 from litestar.status_codes import HTTP_405_METHOD_NOT_ALLOWED, HTTP_413_REQUEST_ENTITY_TOO_LARGE
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.envelope import Problem
-from jobs.database import is_transient
+from jobs.away import is_database_away
 from jobs.invalid import RequestInvalid
 from jobs.logs import trace_of
-from jobs.submit import KeyReused
+from jobs.submit import KeyReused, Refused
 
 log = structlog.get_logger()
 
 RETRY_AFTER_S = 2
-
-_AWAY = (PoolTimeout, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
-"""What connecting raises unwrapped. The handlers do no I/O but with PostgreSQL, so any OSError is one of its."""
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -48,20 +42,14 @@ def problem_of(request: AnyRequest, error: Exception) -> Problem:
             return Problem(400, str(error), error.details)
         case KeyReused():
             return Problem(409, f"{error}; use another key for another request.")
+        case Refused():
+            return Problem(409, f"{error}.")
         case HTTPException():
             return _http_problem(request, error)
         case _ if is_database_away(error):
             message = "PostgreSQL is out of reach; try again, with an Idempotency-Key when you submit."
             return Problem(503, message, headers={"Retry-After": str(RETRY_AFTER_S)})
     return Problem(500, "Internal error; the X-Request-ID of this answer finds it in the log.")
-
-
-def is_database_away(error: Exception) -> bool:
-    """True if PostgreSQL does not answer, or has no connection left for us."""
-    if isinstance(error, DBAPIError):
-        away = isinstance(error, InterfaceError | OperationalError) or error.connection_invalidated
-        return away or (error.orig is not None and is_transient(error.orig.__cause__ or error.orig))
-    return isinstance(error, _AWAY)
 
 
 def _http_problem(request: AnyRequest, error: HTTPException) -> Problem:

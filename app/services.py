@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
+import asyncpg
 from litestar.di import NamedDependency
-from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from app.progress import ProgressFeeds
 from app.waiters import Waiters
 from drivers.base import Driver
 from drivers.registry import load_drivers
+from jobs.candidates import Candidates
+from jobs.placement import load_policy
 from jobs.requests import RequestModels
 from jobs.seal import Seal
 from jobs.settings import Settings
+from jobs.submit import Intake
 
 POOL_WAIT_S = 5.0
+
+BULK_PARTS = 2
+"""Parts of bulks in the making at one time: each is a few megabytes, and a thousand locks."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +34,12 @@ class Services:
     """The API's collaborators."""
 
     database: AsyncEngine
-    seal: Seal
+    intake: Intake
     models: RequestModels
     drivers: Mapping[str, Driver]
     waiters: Waiters
-    zone: str
+    progress: ProgressFeeds
+    bulk_slots: asyncio.Semaphore
 
 
 Needed: TypeAlias = NamedDependency[Services]
@@ -39,24 +49,32 @@ Needed: TypeAlias = NamedDependency[Services]
 def build_services(settings: Settings, url: str) -> Services:
     """Build everything; connects to nothing yet. Raises ValueError for a bad secret key."""
     drivers = load_drivers()
+    database = _engine(url, settings.server.database_connections)
+    seal = Seal([key.get_secret_value() for key in settings.secret_keys])
+    candidates = Candidates(database, load_policy(settings.server.placement))
+    waiters = Waiters(url, database)
     return Services(
-        database=_engine(url, settings.server.database_connections),
-        seal=Seal([key.get_secret_value() for key in settings.secret_keys]),
+        database=database,
+        intake=Intake(database, seal, candidates, settings.worker.zone),
         models=RequestModels(drivers),
         drivers=drivers,
-        waiters=Waiters(url),
-        zone=settings.worker.zone,
+        waiters=waiters,
+        progress=ProgressFeeds(database, waiters),
+        bulk_slots=asyncio.Semaphore(BULK_PARTS),
     )
 
 
 def _engine(url: str, connections: int) -> AsyncEngine:
-    """Each statement commits by itself: what belongs together is one SQL function."""
+    """Each statement commits by itself: what belongs together is one SQL function.
+
+    asyncpg reads the URL, as it does for the workers: SQLAlchemy does not know libpq's parameters, nor several hosts.
+    """
     return create_async_engine(
-        make_url(url).set(drivername="postgresql+asyncpg"),
+        "postgresql+asyncpg://",
+        async_creator=partial(asyncpg.connect, url, timeout=POOL_WAIT_S, command_timeout=30),
         isolation_level="AUTOCOMMIT",
         pool_size=connections,
         max_overflow=0,
         pool_timeout=POOL_WAIT_S,
         pool_pre_ping=True,  # after a restart of PostgreSQL, a submission must not fail on a connection that was closed
-        connect_args={"timeout": POOL_WAIT_S, "command_timeout": 30},
     )

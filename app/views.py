@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 from uuid import UUID
+
+from sqlalchemy import Row
 
 from jobs.history import JobRecord
 from jobs.submit import Accepted
@@ -84,12 +86,17 @@ def queue_name(strategy: str, host: str) -> str:
     return f"pinned_{host}" if strategy == "pinned" else "fifo"
 
 
+def status_of(state: str) -> Status:
+    """What clients see as a job's status: a claimed change has its worker already."""
+    return cast(Status, "started" if state == "claimed" else state)
+
+
 def view(record: JobRecord) -> JobView:
     """A job as clients see it."""
     row = record.job
     return JobView(
         id=row.id,
-        status="started" if row.state == "claimed" else row.state,
+        status=status_of(row.state),
         queue=queue_name(row.strategy, row.host),
         driver=row.driver,
         device_name=row.host,
@@ -122,18 +129,21 @@ def _result(record: JobRecord) -> ResultView | None:
     if not record.ended and not record.outputs:
         return None
     error = JobError(row.error_type, row.error_message, row.outcome) if row.error_type else None
-    outputs = [
-        OutputView(
-            output.command,
-            output.stdout,
-            output.stderr,
-            output.exit_status,
-            output.parsed,
-            OutputMetadata(row.host, output.duration_s, row.session_reused, output.verdict, output.started_at),
-        )
-        for output in record.outputs
-    ]
+    outputs = [output_view(record, output) for output in record.outputs]
     return ResultView(_RESULT_TYPES.get(row.state), outputs, error)
+
+
+def output_view(record: JobRecord, output: Row[Any]) -> OutputView:
+    """One of a job's outputs as clients see it."""
+    row = record.job
+    return OutputView(
+        output.command,
+        output.stdout,
+        output.stderr,
+        output.exit_status,
+        output.parsed,
+        OutputMetadata(row.host, output.duration_s, row.session_reused, output.verdict, output.started_at),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +166,7 @@ class AwaitedView(JobView):
 
 def accepted_view(job: Accepted, warnings: list[str]) -> AcceptedView:
     """The answer to a submission."""
-    state: Any = "started" if job.state == "claimed" else job.state
-    return AcceptedView(job.id, state, queue_name(job.strategy, job.host), job.created_at, warnings)
+    return AcceptedView(job.id, status_of(job.state), queue_name(job.strategy, job.host), job.created_at, warnings)
 
 
 def awaited_view(record: JobRecord, warnings: list[str]) -> AwaitedView:

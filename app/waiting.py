@@ -10,6 +10,7 @@ from litestar import Request
 from litestar.params import QueryParameter
 
 from app.services import Services
+from app.waiters import end_of
 from jobs.history import JobFilter, JobRecord, find_jobs
 
 AnyRequest = Request[Any, Any, Any]
@@ -26,9 +27,9 @@ Wait = Annotated[
 ]
 
 
-async def find_job(services: Services, job_id: UUID) -> JobRecord | None:
-    """One job; None if there is none with that id."""
-    found = await find_jobs(services.database, JobFilter(id=job_id), 1)
+async def find_job(services: Services, job_id: UUID, outputs_from: int = 0) -> JobRecord | None:
+    """One job, with its outputs from that position on; None if there is none with that id."""
+    found = await find_jobs(services.database, JobFilter(id=job_id), 1, outputs_from)
     return found[0] if found else None
 
 
@@ -41,7 +42,7 @@ async def await_job(services: Services, request: AnyRequest, job_id: UUID, wait_
     deadline = loop.time() + wait_s
     gone = asyncio.create_task(_disconnected(request))
     try:
-        with services.waiters.watch(job_id) as changed:
+        with services.waiters.watch(end_of(job_id)) as changed:
             while True:
                 changed.clear()  # before looking: a notice that comes meanwhile must not be lost
                 record = await find_job(services, job_id)

@@ -1,4 +1,4 @@
-"""`/worker`: who holds the devices."""
+"""`/worker`: who holds the devices, and sending them home."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from litestar import get
+from litestar import delete, get
 from litestar.params import QueryParameter
 from sqlalchemy import Row
 
-from app.envelope import Envelope
+from app.envelope import Envelope, Problem, invalid
 from app.failures import failures
-from app.filters import Host, host_name
-from app.services import Needed
-from jobs.history import find_workers
+from app.filters import Host, Node, WorkerQueue, host_name
+from app.services import Needed, Services
+from jobs.roster import ask_release, find_workers, queues_of, stop_workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +35,69 @@ class WorkerView:
     capacity: int
 
 
+@dataclass(frozen=True, slots=True)
+class StoppingView:
+    """Names of the workers that were told to stop."""
+
+    stopping: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedView:
+    """Devices, as host and port, whose holders were told to close the session as soon as no job runs on it."""
+
+    released: list[str]
+
+
 @get("/worker", summary="List workers", responses=failures(400, 403, 500, 503))
 async def list_workers(
-    services: Needed,
-    queue: Annotated[str | None, QueryParameter(name="queue", description="One of a worker's `queues`.")] = None,
-    node: Annotated[str | None, QueryParameter(name="node", description="Machine.")] = None,
-    host: Host = None,
+    services: Needed, queue: WorkerQueue = None, node: Node = None, host: Host = None
 ) -> Envelope[list[WorkerView]]:
     """The workers that are not dead, oldest first; with `host`, the one that holds that device."""
     device = None if host is None else host_name(host)
-    rows = await find_workers(services.database, node=node, host=device)
-    views = [_view(row) for row in rows]
-    return Envelope([view for view in views if queue is None or queue in view.queues])
+    rows = await find_workers(services.database, node=node, queue=queue, host=device)
+    return Envelope([_view(row) for row in rows])
+
+
+@delete(
+    "/worker",
+    status_code=200,
+    summary="Stop workers, or close a device's session",
+    responses=failures(400, 403, 404, 500, 503),
+)
+async def delete_workers(
+    services: Needed,
+    name: Annotated[str | None, QueryParameter(name="name", description="The worker's `name`.")] = None,
+    node: Node = None,
+    queue: WorkerQueue = None,
+    host: Host = None,
+    force: Annotated[
+        bool, QueryParameter(name="force", description="Stop at once: running jobs end as WorkerLost.")
+    ] = False,
+) -> Envelope[StoppingView | ReleasedView]:
+    """The workers that match every one of `name`, `node` and `queue` finish what runs, hand over and end.
+
+    With `host` alone, no worker stops: the one that holds the device closes its session.
+    """
+    stops = any(value is not None for value in (name, node, queue))
+    if host is not None:
+        if stops or force:
+            raise invalid(["query", "host"], "goes alone: it stops no worker, but closes the device's session")
+        return Envelope(ReleasedView(await _release(services, host)))
+    if not stops:
+        raise invalid(["query"], "one of name, node, queue and host is needed", "missing")
+    rows = await find_workers(services.database, name=name, node=node, queue=queue)
+    stopping = set(await stop_workers(services.database, [row.id for row in rows], force=force))
+    if not stopping:
+        raise Problem(404, "There is no such worker, or it has ended.")
+    return Envelope(StoppingView([row.name for row in rows if row.id in stopping]))
+
+
+async def _release(services: Services, host: str) -> list[str]:
+    released = await ask_release(services.database, host_name(host))
+    if not released:
+        raise Problem(404, "No worker holds that device.")
+    return released
 
 
 def _view(row: Row[Any]) -> WorkerView:
@@ -56,7 +107,7 @@ def _view(row: Row[Any]) -> WorkerView:
         pid=row.pid,
         hostname=row.node,
         zone=row.zone,
-        queues=[f"w:{row.id}", f"fifo:{row.zone}"],
+        queues=queues_of(row),
         last_heartbeat=row.heartbeat_at,
         birth_at=row.born_at,
         successful_job_count=row.successful_jobs,

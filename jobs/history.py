@@ -1,4 +1,4 @@
-"""Reading jobs and workers, and calling jobs off."""
+"""Reading jobs, and calling them off."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, exists, func, select, text
+from sqlalchemy import ColumnElement, Row, Select, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from jobs.tables import device, job, job_output, worker
+from jobs.tables import job, job_output, worker
 
 ENDED = frozenset({"finished", "failed", "cancelled"})
 
@@ -53,19 +53,21 @@ class JobRecord:
         return self.job.state in ENDED
 
 
-async def find_jobs(database: AsyncEngine, where: JobFilter, limit: int) -> list[JobRecord]:
-    """The newest `limit` jobs that match, newest first."""
+async def find_jobs(database: AsyncEngine, where: JobFilter, limit: int, outputs_from: int = 0) -> list[JobRecord]:
+    """The newest `limit` jobs that match, newest first; of their outputs those from position `outputs_from` on."""
     async with database.connect() as connection:
         jobs = (await connection.execute(_selection(where).limit(limit))).all()
-        outputs = await _outputs_of(connection, [row.id for row in jobs])
+        outputs = await _outputs_of(connection, [row.id for row in jobs], outputs_from)
     return [JobRecord(row, outputs[row.id]) for row in jobs]
 
 
-async def _outputs_of(connection: AsyncConnection, ids: list[UUID]) -> dict[UUID, list[Row[Any]]]:
+async def _outputs_of(connection: AsyncConnection, ids: list[UUID], first: int) -> dict[UUID, list[Row[Any]]]:
     grouped: dict[UUID, list[Row[Any]]] = defaultdict(list)
     if ids:
         wanted = (
-            select(job_output).where(job_output.c.job_id.in_(ids)).order_by(job_output.c.job_id, job_output.c.position)
+            select(job_output)
+            .where(job_output.c.job_id.in_(ids), job_output.c.position >= first)
+            .order_by(job_output.c.job_id, job_output.c.position)
         )
         for row in await connection.execute(wanted):
             grouped[row.job_id].append(row)
@@ -110,14 +112,3 @@ async def cancel_jobs(database: AsyncEngine, where: JobFilter, *, force: bool) -
     async with database.connect() as connection:
         rows = (await connection.execute(_CANCEL, arguments)).all()
     return [row.id for row in rows if not row.running], [row.id for row in rows if row.running]
-
-
-async def find_workers(database: AsyncEngine, *, node: str | None, host: str | None) -> Sequence[Row[Any]]:
-    """The workers that are not dead, oldest first; with `host`, the one that holds that device."""
-    wanted = select(worker).where(worker.c.state != "dead").order_by(worker.c.id)
-    if node is not None:
-        wanted = wanted.where(worker.c.node == node)
-    if host is not None:
-        wanted = wanted.where(exists().where(device.c.worker_id == worker.c.id, device.c.host == host))
-    async with database.connect() as connection:
-        return (await connection.execute(wanted)).all()

@@ -5,22 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Any, Literal, Self, cast
 
-from pydantic import (
-    BaseModel,
-    Field,
-    create_model,
-    model_validator,
-)
+from pydantic import Field, create_model, model_validator
 
 from drivers.base import Arguments, Driver, Strategy, Target
 from jobs.invalid import RequestInvalid, validated
 from jobs.lines import Commands, Lines
 from jobs.redaction import redact_all, secrets_of
 from jobs.settings import ZONE
-
-M = TypeVar("M", bound=BaseModel)
 
 
 class Options(Arguments):
@@ -116,27 +109,28 @@ class RequestModels:
             found[f"{name} change"] = {"value": {**common, "config": ["interface Loopback0", "description uplink"]}}
         return found
 
+    def bulk_examples(self) -> dict[str, dict[str, Any]]:
+        """An example body for each driver: two devices, of which the second has an operation of its own."""
+        found = {}
+        for name, driver in self._drivers.items():
+            login = {field: value for field, value in driver.example.items() if field != "host"}
+            devices = [{"host": "192.0.2.1"}, {"host": "192.0.2.2", "port": 2222, "command": "show clock"}]
+            common = {"driver": name, "connection_args": login, "command": "show version"}
+            found[f"{name} bulk"] = {"value": {**common, "devices": devices, "options": {"ttl": 600}}}
+        return found
+
     def parse(self, body: object) -> Request:
         """Validate a decoded JSON body. Raises RequestInvalid."""
-        driver = self._driver_of(body)
-        execute = validated(self.execute[driver.name], body, also=list(Options.model_fields))
-        operation: Literal["command", "config"] = "config" if execute.config is not None else "command"
-        args_model = driver.config_args if operation == "config" else driver.query_args
-        args = validated(args_model, execute.driver_args, ("driver_args",))
-        public, secret = _split(execute)
-        return Request(
-            driver=driver.name,
-            operation=operation,
-            lines=execute.config or execute.command or [],
-            target=driver.target(execute.connection_args),
-            strategy=execute.options.queue_strategy or driver.default_strategy,
-            options=execute.options,
-            public=public,
-            secret=secret,
-            warnings=[*_no_effect("connection_args", execute.connection_args), *_no_effect("driver_args", args)],
-        )
+        driver = self.driver_of(body)
+        execute = self.validate(driver, body)
+        return request_of(driver, execute, arguments_of(driver, execute))
 
-    def _driver_of(self, body: object) -> Driver:
+    def validate(self, driver: Driver, body: object) -> Execute:
+        """The body as `driver`'s model, its `driver_args` not looked into. Raises RequestInvalid."""
+        return validated(self.execute[driver.name], body, also=list(Options.model_fields))
+
+    def driver_of(self, body: object) -> Driver:
+        """The driver that a body names. Raises RequestInvalid."""
         if not isinstance(body, dict):
             raise RequestInvalid([{"loc": [], "msg": "The body must be a JSON object", "type": "model_type"}])
         name = body.get("driver")
@@ -144,6 +138,28 @@ class RequestModels:
             return self._drivers[name]
         message = f"{'missing' if name is None else 'no such driver'}; installed: {', '.join(sorted(self._drivers))}"
         raise RequestInvalid([{"loc": ["driver"], "msg": message, "type": "missing" if name is None else "driver"}])
+
+
+def arguments_of(driver: Driver, execute: Execute) -> Arguments:
+    """The validated `driver_args`. Raises RequestInvalid."""
+    model = driver.config_args if execute.config is not None else driver.query_args
+    return validated(model, execute.driver_args, ("driver_args",))
+
+
+def request_of(driver: Driver, execute: Execute, args: Arguments) -> Request:
+    """The request that `execute` and its `driver_args` are."""
+    public, secret = _split(execute)
+    return Request(
+        driver=driver.name,
+        operation="config" if execute.config is not None else "command",
+        lines=execute.config or execute.command or [],
+        target=driver.target(execute.connection_args),
+        strategy=execute.options.queue_strategy or driver.default_strategy,
+        options=execute.options,
+        public=public,
+        secret=secret,
+        warnings=[*_no_effect("connection_args", execute.connection_args), *_no_effect("driver_args", args)],
+    )
 
 
 def _split(execute: Execute) -> tuple[dict[str, Any], str]:

@@ -6,19 +6,37 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from drivers.base import Strategy
+from jobs.away import is_database_away
+from jobs.candidates import Candidates
 from jobs.requests import Request
 from jobs.seal import Seal
 
 _SUBMIT = text("SELECT * FROM netpulse.submit_jobs(CAST(:jobs AS jsonb)) ORDER BY position")
 
 
-class KeyReused(Exception):
+class Refused(Exception):
+    """A valid request that is not queued. The message is for the client."""
+
+
+class KeyReused(Refused):
     """The idempotency key was used within 24 hours for another request."""
+
+    def __init__(self) -> None:
+        super().__init__("the Idempotency-Key was used within 24 hours for another request")
+
+
+class HeldElsewhere(Refused):
+    """The device has jobs in another zone; two workers must not speak to one device."""
+
+    def __init__(self, host: str, zone: str) -> None:
+        super().__init__(f"{host} has jobs in the zone {zone!r}; wait for their end, cancel them, or ask in that zone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,33 +56,77 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Submission:
-    """Who asks, and for what."""
+    """Who asks, and how what he asks for is known again."""
 
-    requests: Sequence[Request]
     principal: str
     idempotency_key: str | None = None
-    zone: str = "default"
+    request_hashes: Sequence[str] | None = None
+    """Equal for equal requests under the same key, one per secret key; None: digests of the request itself."""
+    batch_id: UUID | None = None
 
 
-async def submit(database: AsyncEngine, seal: Seal, submission: Submission) -> list[Accepted]:
-    """Queue all requests or none; the result is in their order.
+@dataclass(frozen=True)
+class Intake:
+    """What takes jobs in. `database` commits each statement by itself; `zone` is that of requests that name none."""
 
-    `database` commits each statement by itself. Raises KeyReused, and what SQLAlchemy raises when PostgreSQL is away:
-    then it is not known whether the jobs were accepted, and an idempotency key makes asking again safe.
+    database: AsyncEngine
+    seal: Seal
+    candidates: Candidates
+    zone: str
+
+    def zone_of(self, request: Request) -> str:
+        """Where the request's job runs."""
+        return request.options.zone or self.zone
+
+
+async def submit(intake: Intake, request: Request, submission: Submission) -> Accepted:
+    """Queue one request.
+
+    Raises Refused, and what SQLAlchemy raises when PostgreSQL is away: then it is not known whether the job was
+    accepted, and an idempotency key makes asking again safe.
     """
-    jobs = [_new_job(seal, submission, request) for request in submission.requests]
-    async with database.connect() as connection:
-        rows = (await connection.execute(_SUBMIT, {"jobs": json.dumps(jobs)})).all()
-    if any(row.conflict for row in rows):
-        raise KeyReused("the Idempotency-Key was used within 24 hours for another request")
-    return [
-        Accepted(row.id, row.state, row.strategy, row.host, row.created_at, row.created, row.worker_id is not None)
-        for row in rows
-    ]
+    job = new_job(intake, request, submission)
+    if request.strategy == Strategy.PINNED:
+        [job["preferred_worker"]] = await intake.candidates.propose(intake.zone_of(request), 1)
+    async with intake.database.connect() as connection:
+        [answer] = await insert(connection, [json.dumps(job)])
+    if isinstance(answer, Refused):
+        raise answer
+    return answer
 
 
-def _new_job(seal: Seal, submission: Submission, request: Request) -> dict[str, object]:
-    """An object of type netpulse.new_job."""
+async def zone_warnings(intake: Intake, request: Request, accepted: Sequence[Accepted]) -> list[str]:
+    """A sentence if one of `request`'s jobs waits for a worker that is yet to come."""
+    zone = intake.zone_of(request)
+    if not any(job.state == "queued" and not job.held for job in accepted):
+        return []
+    try:
+        if await intake.candidates.serves(zone):
+            return []
+    except Exception as error:  # only the predicate knows which ones mean that; the answer matters more than a warning
+        if not is_database_away(error):
+            raise
+        return []
+    return [f"No worker serves the zone {zone!r} now: what is queued there waits for one until its ttl is over."]
+
+
+async def insert(connection: AsyncConnection, jobs: Sequence[str]) -> list[Accepted | Refused]:
+    """Queue what can be queued of `jobs`, each the JSON of a `new_job`; an answer to each, in their order."""
+    rows = (await connection.execute(_SUBMIT, {"jobs": f"[{','.join(jobs)}]"})).all()
+    return [_answer(row) for row in rows]
+
+
+def _answer(row: Row[Any]) -> Accepted | Refused:
+    if row.held_in is not None:
+        return HeldElsewhere(row.host, row.held_in)
+    if row.conflict:
+        return KeyReused()
+    held = row.worker_id is not None
+    return Accepted(row.id, row.state, row.strategy, row.host, row.created_at, row.created, held)
+
+
+def new_job(intake: Intake, request: Request, submission: Submission) -> dict[str, object]:
+    """An object of type netpulse.new_job, without a preferred worker."""
     key = submission.idempotency_key
     options = request.options
     return {
@@ -73,15 +135,16 @@ def _new_job(seal: Seal, submission: Submission, request: Request) -> dict[str, 
         "device_key": request.target.device_key,
         "host": request.target.host,
         "port": request.target.port,
-        "zone": submission.zone,
+        "zone": intake.zone_of(request),
         "strategy": request.strategy,
         "priority": options.priority,
         "request": request.public,
-        "sealed": seal.seal(request.secret),
+        "sealed": intake.seal.seal(request.secret),
         "ttl_s": options.ttl,
         "execution_timeout_s": options.execution_timeout,
         "max_attempts": 1 + options.retry,
         "submitted_by": submission.principal,
         "idempotency_key": key,
-        "request_hashes": seal.digests(request.canonical()) if key else None,
+        "request_hashes": (submission.request_hashes or intake.seal.digests(request.canonical())) if key else None,
+        "batch_id": submission.batch_id and str(submission.batch_id),
     }

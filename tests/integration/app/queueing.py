@@ -36,7 +36,7 @@ class SqlWorker:
     ) -> None:
         """End a claimed job; `outputs` are verdicts, one for each command."""
         whole = {"id": str(job), "state": state, "extra_attempts": 0, "session_reused": True, **result}
-        said = [_output(job, position, verdict) for position, verdict in enumerate(outputs)]
+        said = [output(job, position, verdict) for position, verdict in enumerate(outputs)]
         done = self._value("SELECT netpulse.finish_jobs(%s, %s, %s)", self.id, json.dumps([whole]), json.dumps(said))
         assert done == [UUID(str(job))]
 
@@ -57,7 +57,7 @@ class SqlWorker:
         return self.execute(statement, *arguments)[0][0]
 
 
-def _output(job: UUID | str, position: int, verdict: str) -> dict[str, Any]:
+def output(job: UUID | str, position: int, verdict: str) -> dict[str, Any]:
     status = {"done": 0, "refused": 1, "skipped": None}[verdict]
     return {
         "job_id": str(job),

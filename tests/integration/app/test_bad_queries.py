@@ -35,6 +35,11 @@ BAD = {
     "host-not-utf-8": ("/job?host=%ff", "host", "not a host name"),
     "host-bad-percent": ("/job?host=%zz", "host", "not a host name"),
     "host-worker": ("/worker?host=", "host", "not a host name"),
+    "session-host": ("/session?host=a%20b", "host", "not a host name"),
+    "session-limit": ("/session?limit=0", "limit", ">= 1"),
+    "session-unknown": ("/session?hots=a", "hots", "did you mean 'host'?"),
+    "batch-wait": (f"/batch/{uuid.uuid4()}?wait=1", "wait", "Known here: none"),
+    "events-wait": (f"/job/{uuid.uuid4()}/events?wait=1", "wait", "Known here: none"),
     "wait-61": (f"/job/{uuid.uuid4()}?wait=61", "wait", "<= 60"),
     "wait-negative": (f"/job?id={uuid.uuid4()}&wait=-1", "wait", ">= 0"),
     "wait-nan": (f"/job/{uuid.uuid4()}?wait=nan", "wait", "0"),
@@ -46,6 +51,11 @@ BAD_DELETES = {
     "host-empty": ("/job?host=", ["host"], "not a host name"),
     "force": (f"/job?id={uuid.uuid4()}&force=perhaps", ["force"], "bool"),
     "unknown": ("/job?bacth=1", ["bacth"], "did you mean 'batch'?"),
+    "worker-nothing": ("/worker", [], "one of name, node, queue and host"),
+    "worker-force-only": ("/worker?force=true", [], "one of name, node, queue and host"),
+    "worker-host-and-node": ("/worker?host=a&node=b", ["host"], "goes alone"),
+    "worker-host-and-force": ("/worker?host=a&force=true", ["host"], "goes alone"),
+    "worker-host": ("/worker?host=a%20b", ["host"], "not a host name"),
     "not-a-filter": ("/job?status=queued", ["status"], "unknown query parameter"),
 }
 UNKNOWN_ADDRESSES = {
@@ -57,12 +67,18 @@ UNKNOWN_ADDRESSES = {
     "upwards": "/docs/static/..%2f..%2f__init__.py",
     "bad-percent": "/%zz%00",
     "no-job": f"/job/{uuid.uuid4()}",
+    "no-job-events": f"/job/{uuid.uuid4()}/events",
+    "no-batch": f"/batch/{uuid.uuid4()}",
+    "no-batch-events": f"/batch/{uuid.uuid4()}/events",
+    "batch-not-an-id": "/batch/x",
     "no-job-listed": f"/job?id={uuid.uuid4()}",
 }
 OTHER_METHODS = {
     "get-execute": ("GET", "/device/execute", "OPTIONS, POST"),
     "put-job": ("PUT", "/job", "DELETE, GET, OPTIONS"),
-    "post-worker": ("POST", "/worker", "GET, OPTIONS"),
+    "post-worker": ("POST", "/worker", "DELETE, GET, OPTIONS"),
+    "post-session": ("POST", "/session", "GET, OPTIONS"),
+    "get-bulk": ("GET", "/device/bulk", "OPTIONS, POST"),
 }
 
 
@@ -86,6 +102,15 @@ def test_delete(asking: httpx.Client, url: str, name: list[str], says: str) -> N
 @pytest.mark.parametrize("query", ["wait=61", "wait=x", "waitt=1", "wait=1&wait=1"])
 def test_execute_query(asking: httpx.Client, query: str) -> None:
     assert fault(asking.post(f"/device/execute?{query}", json=body()))["loc"][0] == "query"
+
+
+@pytest.mark.parametrize("query", ["name=x", "node=x", "queue=w:1", "queue=fifo:x", "host=192.0.2.99"])
+def test_no_such_worker(asking: httpx.Client, query: str) -> None:
+    assert failure(asking.delete(f"/worker?{query}"), 404)["data"] is None
+
+
+def test_no_wait_on_bulk(asking: httpx.Client) -> None:
+    assert fault(asking.post("/device/bulk?wait=1", json=body(devices=[{"host": "a"}])))["loc"] == ["query", "wait"]
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256], ids=["empty", "long"])

@@ -15,6 +15,12 @@ GUARDED = {
     "jobs": ("GET", "/job"),
     "job": ("GET", "/job/00000000-0000-0000-0000-000000000000"),
     "cancel": ("DELETE", "/job?host=a"),
+    "bulk": ("POST", "/device/bulk"),
+    "job-events": ("GET", "/job/00000000-0000-0000-0000-000000000000/events"),
+    "batch": ("GET", "/batch/00000000-0000-0000-0000-000000000000"),
+    "batch-events": ("GET", "/batch/00000000-0000-0000-0000-000000000000/events"),
+    "stop": ("DELETE", "/worker?node=a"),
+    "sessions": ("GET", "/session"),
     "workers": ("GET", "/worker"),
     "health": ("GET", "/health"),
 }

@@ -30,7 +30,13 @@ METHODS = {
     ],
     ("delete", "/job"): ["id", "queue", "host", "batch", "force"],
     ("get", "/job/{job_id}"): ["job_id", "wait"],
+    ("get", "/job/{job_id}/events"): ["job_id"],
+    ("post", "/device/bulk"): ["Idempotency-Key"],
+    ("get", "/batch/{batch_id}"): ["batch_id"],
+    ("get", "/batch/{batch_id}/events"): ["batch_id"],
     ("get", "/worker"): ["queue", "node", "host"],
+    ("delete", "/worker"): ["name", "node", "queue", "host", "force"],
+    ("get", "/session"): ["host", "node", "queue", "limit"],
     ("get", "/health"): [],
     ("get", "/health/live"): [],
     ("get", "/health/ready"): [],
@@ -41,11 +47,18 @@ STATUSES = {
     ("get", "/job"): "200 400 403 404 500 503",
     ("delete", "/job"): "200 400 403 404 500 503",
     ("get", "/job/{job_id}"): "200 400 403 404 500 503",
+    ("get", "/job/{job_id}/events"): "200 400 403 404 500 503",
+    ("post", "/device/bulk"): "200 201 400 403 409 413 415 500 503",
+    ("get", "/batch/{batch_id}"): "200 400 403 404 500 503",
+    ("get", "/batch/{batch_id}/events"): "200 400 403 404 500 503",
     ("get", "/worker"): "200 400 403 500 503",
+    ("delete", "/worker"): "200 400 403 404 500 503",
+    ("get", "/session"): "200 400 403 500 503",
     ("get", "/health"): "200 400 403 500",
     ("get", "/health/live"): "200 500",
     ("get", "/health/ready"): "200 500 503",
 }
+STREAMS = {("get", "/job/{job_id}/events"), ("get", "/batch/{batch_id}/events")}
 PUBLIC = {("get", "/health/live"), ("get", "/health/ready")}
 
 
@@ -95,6 +108,10 @@ def test_statuses(description: dict[str, Any]) -> None:
     for operation, item in operations(description).items():
         assert " ".join(sorted(item["responses"])) == STATUSES[operation], operation
         for status, answer in item["responses"].items():
+            if operation in STREAMS and status == "200":
+                assert list(answer["content"]) == ["text/event-stream"]
+                assert "`end`" in answer["description"]
+                continue
             ref = answer["content"]["application/json"]["schema"]["$ref"]
             assert ("Failure" in ref) == (int(status) >= 400), (operation, status)
 

@@ -21,6 +21,13 @@ EVERY = {
     "jobs": ("GET", "/job"),
     "job": ("GET", "/job/00000000-0000-0000-0000-000000000000?wait=1"),
     "cancel": ("DELETE", "/job?host=a"),
+    "bulk": ("POST", "/device/bulk"),
+    "job-events": ("GET", "/job/00000000-0000-0000-0000-000000000000/events"),
+    "batch": ("GET", "/batch/00000000-0000-0000-0000-000000000000"),
+    "batch-events": ("GET", "/batch/00000000-0000-0000-0000-000000000000/events"),
+    "stop": ("DELETE", "/worker?node=a"),
+    "release": ("DELETE", "/worker?host=a"),
+    "sessions": ("GET", "/session"),
     "workers": ("GET", "/worker"),
     "ready": ("GET", "/health/ready"),
 }
@@ -45,7 +52,8 @@ def test_away_and_back(server: EmbeddedPostgres) -> None:
         first = success(api.post("/device/execute", json=body()), 201)["id"]
         server.stop()
         for method, url in EVERY.values():
-            away(api.request(method, url, json=body()))
+            devices = {"devices": [{"host": "192.0.2.1"}]} if "bulk" in url else {}
+            away(api.request(method, url, json=body(**devices)))
         assert success(api.get("/health/live")) == "ok"
         server.start()
         assert [job["id"] for job in success(api.get("/job"))] == [first]

@@ -1,5 +1,6 @@
 """Clients that wait for a job's end, and what they leave behind."""
 
+import resource
 import signal
 import socket
 import time
@@ -19,6 +20,7 @@ from tests.integration.postgres.processes import await_true
 
 LONG_S = 60
 SOON_S = 10.0
+CLIENTS = 1000
 
 WAYS: dict[str, Callable[[httpx.Client, str, float], httpx.Response]] = {
     "one": lambda api, id_, wait: api.get(f"/job/{id_}", params={"wait": wait}),
@@ -101,25 +103,47 @@ def test_a_lost_listener_costs_no_one_the_answer(
     assert success(answer.result(SOON_S))["status"] == "finished"
 
 
-def test_clients_that_go_away_leave_nothing(served: tuple[InThread, httpx.Client], database: str, job: str) -> None:
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """Both ends of a thousand connections are in this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard if soft < 4096 else soft, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+WATCHED = {
+    "wait": (f"/job/{{job}}?wait={LONG_S}", 0),
+    "job-events": ("/job/{job}/events", 0),
+    "batch-events": ("/batch/{batch}/events", 1),
+}
+
+
+@pytest.mark.parametrize(("url", "common"), WATCHED.values(), ids=WATCHED.keys())
+def test_a_thousand_clients_that_go_away_leave_nothing(
+    served: tuple[InThread, httpx.Client], database: str, job: str, many_files: None, url: str, common: int
+) -> None:
+    """`common`: what all of them share waits too."""
     thread, api = served
+    bulk = success(api.post("/device/bulk", json=body(devices=[{"host": "192.0.2.2"}])), 201)
     for _ in range(4):  # let the pool grow to its full size
         success(api.get("/job"))
     tasks = thread.tasks()
-    peers = [_wait_raw(thread, job) for _ in range(200)]
-    waiting(thread, 200)
+    peers = [_ask_raw(thread, url.format(job=job, batch=bulk["batch_id"])) for _ in range(CLIENTS)]
+    waiting(thread, CLIENTS + common)
+    assert backends(database) <= 4 + 1  # the pool's, and the listener's
     for peer in peers:
         peer.close()
     waiting(thread, 0)
     await_true(lambda: thread.tasks() <= tasks, "tasks are left")
     await_true(lambda: connections_to(thread.port) <= 1, "connections are left")
     assert success(api.get(f"/job/{job}"))["status"] == "queued"
-    assert backends(database) <= 4 + 1  # the pool's, and the listener's
+    assert backends(database) <= 4 + 1
 
 
-def _wait_raw(thread: InThread, job: str) -> socket.socket:
+def _ask_raw(thread: InThread, url: str) -> socket.socket:
     peer = socket.create_connection(("127.0.0.1", thread.port))
-    peer.sendall(f"GET /job/{job}?wait={LONG_S} HTTP/1.1\r\nHost: x\r\n{NAME}: {KEY}\r\n\r\n".encode())
+    peer.sendall(f"GET {url} HTTP/1.1\r\nHost: x\r\n{NAME}: {KEY}\r\n\r\n".encode())
     return peer
 
 

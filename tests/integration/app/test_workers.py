@@ -1,5 +1,7 @@
 """`GET /worker`, and the health of the service."""
 
+import json
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -70,6 +72,94 @@ def test_filters(api: httpx.Client, database: str) -> None:
         }
         for case, (query, found) in cases.items():
             assert names(api, **query) == found, case
+
+
+STOPPED: dict[str, tuple[dict[str, str], list[str]]] = {
+    "name": ({"name": "node1:4711"}, ["node1:4711"]),
+    "node": ({"node": "node2"}, ["node2:8", "node2:9"]),
+    "fifo": ({"queue": "fifo:default"}, ["node1:4711", "node2:8", "node2:9"]),
+    "both": ({"node": "node2", "name": "node2:9"}, ["node2:9"]),
+}
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize(("query", "stopping"), STOPPED.values(), ids=STOPPED.keys())
+def test_stopping(api: httpx.Client, database: str, query: dict[str, str], stopping: list[str], force: bool) -> None:
+    with SqlWorker(database) as first, SqlWorker(database, "node2", 8), SqlWorker(database, "node2", 9):
+        data = success(api.delete("/worker", params={**query, "force": force}))
+        assert data == {"stopping": stopping}
+        rows = first.execute(
+            "SELECT name FROM netpulse.worker WHERE state = %s ORDER BY id", "dead" if force else "draining"
+        )
+        assert [name for (name,) in rows] == stopping
+        left = [worker["name"] for worker in success(api.get("/worker")) if worker["status"] != "draining"]
+        assert left == [name for name in ("node1:4711", "node2:8", "node2:9") if name not in stopping]
+
+
+def test_stopping_one_by_its_own_queue(api: httpx.Client, database: str) -> None:
+    with SqlWorker(database) as first, SqlWorker(database, "node2", 8):
+        assert success(api.delete(f"/worker?queue=w:{first.id}")) == {"stopping": ["node1:4711"]}
+
+
+def test_a_worker_that_is_dead_is_unknown(api: httpx.Client, database: str) -> None:
+    with SqlWorker(database):
+        success(api.delete("/worker?node=node1&force=true"))
+    failure(api.delete("/worker?node=node1"), 404)
+
+
+def test_force_ends_what_runs(api: httpx.Client, database: str) -> None:
+    """A change that had begun is lost, and a person must look."""
+    with SqlWorker(database) as worker:
+        job = submit(api, config="interface x", command=None)
+        worker.claim()
+        worker.execute("SELECT netpulse.start_job(%s, %s)", worker.id, job)
+        success(api.delete("/worker?node=node1&force=true"))
+    error = success(api.get(f"/job/{job}"))["result"]["error"]
+    assert (error["type"], error["outcome"]) == ("WorkerLost", "unknown")
+
+
+def test_letting_go_of_a_device(api: httpx.Client, database: str) -> None:
+    """No worker stops, and the holder is told."""
+    with SqlWorker(database) as worker, psycopg.connect(database, autocommit=True) as hearing:
+        submit(api, "2001:db8::1")
+        hearing.execute(f'LISTEN "netpulse:w:{worker.id}"')
+        assert success(api.delete("/worker?host=2001:DB8:0::1")) == {"released": ["[2001:db8::1]:22"]}
+        [notice] = hearing.notifies(timeout=10, stop_after=1)
+        assert notice.payload == "release [2001:db8::1]:22"
+        assert [found["status"] for found in success(api.get("/worker"))] == ["idle"]
+    failure(api.delete("/worker?host=192.0.2.77"), 404)
+
+
+def test_sessions(api: httpx.Client, database: str) -> None:
+    opened = "2026-01-31T12:00:00+00:00"
+    with SqlWorker(database) as first, SqlWorker(database, "node2", 8) as second:
+        for worker, host in ((first, "192.0.2.1"), (first, "192.0.2.2"), (second, "192.0.2.3")):
+            said = {"id": str(uuid.uuid4()), "device_key": f"{host}:22", "host": host, "driver": "netmiko"}
+            report = json.dumps([{**said, "username": "admin", "opened_at": opened}])
+            assert worker.execute("SELECT netpulse.report_sessions(%s, %s, '{}')", worker.id, report) == [(True,)]
+        cases: dict[str, tuple[dict[str, Any], list[int]]] = {
+            "all": ({}, [1, 2, 3]),
+            "host": ({"host": "192.0.2.2"}, [2]),
+            "node": ({"node": "node2"}, [3]),
+            "queue": ({"queue": f"w:{first.id}"}, [1, 2]),
+            "fifo": ({"queue": "fifo:default"}, [1, 2, 3]),
+            "limit": ({"limit": 1}, [1]),
+            "nobody": ({"host": "192.0.2.2", "node": "node2"}, []),
+        }
+        for case, (query, found) in cases.items():
+            listed = [session["host"] for session in success(api.get("/session", params=query))]
+            assert listed == [f"192.0.2.{number}" for number in found], case
+        [session] = success(api.get("/session?host=192.0.2.1"))
+        assert datetime.fromisoformat(session.pop("opened_at")) == datetime.fromisoformat(opened)
+        assert session == {
+            "host": "192.0.2.1",
+            "device_key": "192.0.2.1:22",
+            "driver": "netmiko",
+            "username": "admin",
+            "worker": "node1:4711",
+        }
+        success(api.delete("/worker?node=node1&force=true"))
+        assert [found["host"] for found in success(api.get("/session"))] == ["192.0.2.3"]
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/live", "/health/ready"])

@@ -1,0 +1,127 @@
+"""One operation on many devices: the body of `/device/bulk`.
+
+What the members share is validated once; for a member only its login is, and what it brings of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from drivers.base import Arguments
+from jobs.invalid import RequestInvalid, validated
+from jobs.requests import Execute, Request, RequestModels, arguments_of, request_of
+
+MOST_DEVICES = 10_000
+MOST_TEXT = 256 * 2**20
+"""Characters of commands or configuration that the common part makes, all devices together."""
+
+TTL_S = 600.0
+OWN = ("command", "config", "driver_args")
+"""What a member may bring of its own; every other field of it is one of `connection_args`."""
+
+_OPERATION = ("command", "config")
+_ADDRESS = ("host", "ip", "hostname")
+"""Names of one thing: a member's replaces whichever the common part has."""
+
+_SHOWN_HOST = 255
+
+
+class Bulk:
+    """A valid common part, and its members as they were sent."""
+
+    def __init__(self, models: RequestModels, body: object) -> None:
+        """`body`: decoded JSON. Raises RequestInvalid for a fault of the common part, or of the list itself."""
+        self._driver = models.driver_of(body)
+        self._models = models
+        self._common, self.devices = _parted(body)
+        self._login = _object(self._common.get("connection_args", {}), "connection_args")
+        self._shared: tuple[Execute, Arguments] | None = None
+        self._check_login()
+        self._check_common()
+
+    def host(self, index: int) -> str | None:
+        """How the client named the member's device, to find it again; None if it did not."""
+        member = self.devices[index]
+        names = self._login_with(member) if isinstance(member, dict) else {}
+        named = next((names[name] for name in _ADDRESS if isinstance(names.get(name), str)), None)
+        return named and named[:_SHOWN_HOST]
+
+    def request(self, index: int) -> Request:
+        """The member's request. Raises RequestInvalid."""
+        member = _object(self.devices[index])
+        own = {name: member[name] for name in OWN if member.get(name) is not None}
+        login = {name: value for name, value in member.items() if name not in OWN}
+        connection = validated(self._driver.connection_args, self._login_with(login), ("connection_args",), also=OWN)
+        execute, args = self._operation(own)
+        return request_of(self._driver, execute.model_copy(update={"connection_args": connection}), args)
+
+    def texts(self) -> Iterator[str]:
+        """The body in pieces, the common part first: equal bodies have equal texts. Holds secrets."""
+        yield json.dumps(self._common, sort_keys=True)
+        for member in self.devices:
+            yield json.dumps(member, sort_keys=True)
+
+    def _login_with(self, own: dict[str, Any]) -> dict[str, Any]:
+        replaced = _ADDRESS if any(name in own for name in _ADDRESS) else ()
+        return {name: value for name, value in self._login.items() if name not in replaced} | own
+
+    def _operation(self, own: dict[str, Any]) -> tuple[Execute, Arguments]:
+        """The request apart from the login, of which it has the driver's example."""
+        if not own and self._shared is not None:
+            return self._shared
+        replaced = _OPERATION if any(name in own for name in _OPERATION) else ()
+        body = {name: value for name, value in self._common.items() if name not in replaced}
+        execute = self._models.validate(self._driver, {**body, **own, "connection_args": self._driver.example})
+        return execute, arguments_of(self._driver, execute)
+
+    def _check_common(self) -> None:
+        """Everything but the login. Where each member brings its operation, one stands in for theirs."""
+        if any(self._common.get(name) is not None for name in _OPERATION):
+            self._shared = self._operation({})
+            lines = self._shared[0].config or self._shared[0].command or []
+            if sum(map(len, lines)) * len(self.devices) > MOST_TEXT:
+                raise _fault("devices", "too many for so long a command or config: send the list in parts")
+        else:
+            body = {**self._common, "command": "-", "connection_args": self._driver.example}
+            self._models.validate(self._driver, body)
+
+    def _check_login(self) -> None:
+        """Each given argument by itself: how they go together, only the whole login of a member shows."""
+        own = {name: value for name, value in self._driver.example.items() if name not in self._login}
+        if any(name in self._login for name in _ADDRESS):
+            own = {name: value for name, value in own.items() if name not in _ADDRESS}
+        try:
+            validated(self._driver.connection_args, {**own, **self._login}, ("connection_args",))
+        except RequestInvalid as error:
+            faults = [detail for detail in error.details if len(detail["loc"]) > 1]
+            if faults:
+                raise RequestInvalid(faults) from None
+
+
+def _parted(body: object) -> tuple[dict[str, Any], list[Any]]:
+    """The common part, with a bulk's own time to live, and the members."""
+    common = _object(body)
+    devices = common.get("devices")
+    if devices is None:
+        raise _fault("devices", "missing: a list of devices is needed", "missing")
+    if not isinstance(devices, list):
+        raise _fault("devices", "must be a list of objects, one for each device", "list_type")
+    if not 1 <= len(devices) <= MOST_DEVICES:
+        raise _fault("devices", f"must have 1 to {MOST_DEVICES:,} members; these are {len(devices):,}", "length")
+    rest = {name: value for name, value in common.items() if name != "devices"}
+    options = rest.get("options", {})
+    if isinstance(options, dict) and "ttl" not in {**options, **rest}:
+        rest["options"] = {**options, "ttl": TTL_S}
+    return rest, devices
+
+
+def _object(value: object, *place: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise RequestInvalid([{"loc": list(place), "msg": "must be a JSON object", "type": "model_type"}])
+    return value
+
+
+def _fault(place: str, message: str, kind: str = "value_error") -> RequestInvalid:
+    return RequestInvalid([{"loc": [place], "msg": message, "type": kind}])
