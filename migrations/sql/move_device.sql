@@ -1,7 +1,9 @@
 -- Let device p_key, which nobody needs, change to zone p_zone: its holder lets go of it, and is told. Returns false, and
 -- changes nothing, if it has waiting or running jobs. The caller holds the device's row lock from an earlier statement.
 CREATE OR REPLACE FUNCTION netpulse.move_device(p_key text, p_zone text) RETURNS boolean
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_custom_plan  -- see reroute_jobs
+AS $$
 DECLARE
     v_holder bigint;
 BEGIN

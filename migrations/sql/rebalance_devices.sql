@@ -14,7 +14,9 @@
 -- Locks: an advisory lock for the zone (not waited for: one taker at a time); worker p_worker FOR KEY SHARE; the devices
 -- in key order, SKIP LOCKED. It waits for nothing but a reaper of p_worker itself, before it holds any device.
 CREATE OR REPLACE FUNCTION netpulse.rebalance_devices(p_worker bigint, p_limit integer) RETURNS integer
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_custom_plan  -- see reroute_jobs
+AS $$
 DECLARE
     v_zone text;
     v_missing integer;

@@ -1,7 +1,9 @@
 -- Worker p_worker has closed its sessions on p_keys: those without a job may be placed anew. Returns how many it let go.
 -- Locks those devices in key order; the second statement sees what the locks waited for.
 CREATE OR REPLACE FUNCTION netpulse.release_devices(p_worker bigint, p_keys text[]) RETURNS integer
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET plan_cache_mode = force_custom_plan  -- see reroute_jobs
+AS $$
 DECLARE
     v_count integer;
 BEGIN

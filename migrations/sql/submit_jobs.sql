@@ -13,7 +13,10 @@
 CREATE OR REPLACE FUNCTION netpulse.submit_jobs(p_jobs jsonb)
 RETURNS TABLE ("position" bigint, created boolean, conflict boolean, id uuid, state text, strategy text, host text,
                worker_id bigint, created_at timestamptz, held_in text)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET enable_seqscan = off  -- plans are kept: one made while the tables were small must be right when they are large
+SET enable_mergejoin = off
+AS $$
 #variable_conflict use_column
 DECLARE
     v_at timestamptz := clock_timestamp();
@@ -22,6 +25,7 @@ DECLARE
     v_ids uuid[];
     v_queue_ids bigint[];
     v_device record;
+    v_rerouted text[] := '{}';
     v_queue text;
 BEGIN
     IF EXISTS (SELECT FROM unnest(v_new) AS n WHERE n.idempotency_key IS NOT NULL) THEN
@@ -57,18 +61,21 @@ BEGIN
             INSERT INTO netpulse.device AS d (key, host, port, zone)
             SELECT w.key, w.host, w.port, w.zone FROM wanted AS w ORDER BY w.key
                 ON CONFLICT (key) DO UPDATE SET submitted_at = excluded.submitted_at
-            RETURNING d.key, d.zone, d.worker_id
+            RETURNING d.key, d.zone, d.worker_id, xmax = 0 AS fresh  -- inserted just now: it has no jobs yet
         )
-        SELECT l.key, l.zone, l.worker_id, w.zone AS wanted_zone, w.preferred_worker
+        SELECT l.key, l.zone, l.fresh, w.zone AS wanted_zone, w.preferred_worker
           FROM locked AS l JOIN wanted AS w ON w.key = l.key
          WHERE l.worker_id IS NULL OR l.zone <> w.zone
          ORDER BY l.key
     LOOP
         IF v_device.zone = v_device.wanted_zone OR netpulse.move_device(v_device.key, v_device.wanted_zone) THEN
-            PERFORM netpulse.place_device(v_device.key, v_device.wanted_zone,
-                                          netpulse.pick_worker(v_device.wanted_zone, v_device.preferred_worker));
+            UPDATE netpulse.device SET worker_id = w.id, epoch = epoch + 1
+              FROM netpulse.pick_worker(v_device.wanted_zone, v_device.preferred_worker) AS w (id)
+             WHERE key = v_device.key AND w.id IS NOT NULL;
+            IF NOT v_device.fresh THEN v_rerouted := v_rerouted || v_device.key; END IF;
         END IF;
     END LOOP;
+    IF v_rerouted <> '{}' THEN PERFORM netpulse.reroute_jobs(v_rerouted); END IF;
     RETURN QUERY
         SELECT n.ordinality, false, false, NULL::uuid, NULL::text, n.strategy, n.host, d.worker_id, NULL::timestamptz, d.zone
           FROM unnest(v_new) WITH ORDINALITY AS n

@@ -16,7 +16,7 @@ FUNCTIONS = (
     "uuid7",
     "wake",
     "pick_worker",
-    "place_device",
+    "reroute_jobs",
     "move_device",
     "submit_jobs",
     "register_worker",

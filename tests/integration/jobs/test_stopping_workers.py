@@ -103,22 +103,22 @@ async def test_asking_to_release_tells_the_holders_only(site: Site, other: Site)
     assert await site.connection.fetchval(sql, "r2") == []
 
 
-async def test_the_long_dead_are_swept_up(site: Site) -> None:
-    old, new, live = [await site.worker() for _ in range(3)]
+async def test_the_long_dead_are_swept_up_unless_the_history_names_them(site: Site) -> None:
+    idle, old, new, live = [await site.worker() for _ in range(4)]
     job = await site.submit_one(preferred_worker=old)
     await site.claim(old)
     await site.finish(old, job)
-    await site.reap(old)
-    await site.reap(new)
+    for worker in (idle, old, new):
+        await site.reap(worker)
     age = "UPDATE netpulse.worker SET died_at = died_at - $2::interval WHERE id = $1"
-    await site.connection.execute(age, old, timedelta(days=7, minutes=1))
+    await site.connection.execute(age, idle, timedelta(days=7, minutes=1))
+    await site.connection.execute(age, old, timedelta(days=8))
     await site.connection.execute(age, new, timedelta(days=6))
     sql = "SELECT netpulse.prune_workers($1)"
 
     assert [await site.connection.fetchval(sql, 1) for _ in range(2)] == [1, 0]
     left = await site.connection.fetch("SELECT id FROM netpulse.worker ORDER BY id")
-    assert [row["id"] for row in left] == [new, live]
-    assert (await site.job(job))["worker"] == "node:1"
+    assert [row["id"] for row in left] == [old, new, live]
 
 
 async def test_a_dead_worker_leaves_no_row_of_procrastinates(site: Site) -> None:
