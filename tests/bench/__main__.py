@@ -28,6 +28,7 @@ from drivers.lab import LabProcess
 from tests.bench.backlog import claims
 from tests.bench.client import BenchClient
 from tests.bench.crowd import bulk, holding, throughput
+from tests.bench.failover import failover
 from tests.bench.great import great_bulk
 from tests.bench.measure import Bench, Measure, Site
 from tests.bench.past import listings
@@ -89,6 +90,7 @@ GROUPS: dict[str, Callable[[Site], Iterator[Measure]]] = {
     "claims": claims,
     "listings": listings,
     "bulk": great_bulk,
+    "failover": failover,
 }
 
 
