@@ -200,11 +200,12 @@ async def _in_thread(threads: ThreadPoolExecutor, session: Session, call: Callab
     try:
         return await asyncio.shield(waiting)
     except asyncio.CancelledError:
-        if not running.cancel():
-            session.abort()
-            while not running.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([waiting])
-        if not waiting.cancelled():
+        if running.cancel():  # it never began
+            raise
+        session.abort()
+        while not running.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([waiting])
+        if waiting.done() and not waiting.cancelled():
             waiting.exception()  # seen: what an aborted call says is of no interest
         raise

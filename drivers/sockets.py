@@ -51,6 +51,8 @@ class TcpLine:
             except OSError as error:
                 failure = error
             else:
+                if self._aborted.is_set():  # between two of the names under which `abort` finds it
+                    _shut_down(self.sock)
                 return self.sock
         raise Unreachable(self._why(failure, timeout_s)) from failure
 

@@ -19,7 +19,8 @@ ENDED = frozenset({"finished", "failed", "cancelled"})
 _SHOWN = [
     column for column in job.c if column.name not in ("sealed", "request_hash", "idempotency_key", "queue_job_id")
 ]
-_CANCEL = text("SELECT * FROM netpulse.cancel_jobs(:id, :host, :strategy, :batch, :force)")
+_CANCEL = text("SELECT * FROM netpulse.cancel_jobs(:id, :host, :strategy, :batch)")
+_ABORT = text("SELECT * FROM netpulse.abort_jobs(:id, :host, :strategy, :batch)")
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,12 @@ async def cancel_jobs(database: AsyncEngine, where: JobFilter, *, force: bool) -
 
     Returns the ids that are cancelled, and those that were asked for and end a moment later.
     """
-    arguments = {"id": where.id, "host": where.host, "strategy": where.strategy, "batch": where.batch, "force": force}
+    arguments = {"id": where.id, "host": where.host, "strategy": where.strategy, "batch": where.batch}
     async with database.connect() as connection:
-        rows = (await connection.execute(_CANCEL, arguments)).all()
-    return [row.id for row in rows if not row.running], [row.id for row in rows if row.running]
+        cancelled = list((await connection.execute(_CANCEL, arguments)).scalars())
+        if not force:
+            return cancelled, []
+        aborting = list((await connection.execute(_ABORT, arguments)).scalars())
+        # Again: a job that ran at the first look may have gone back to the queue before the second.
+        cancelled += (await connection.execute(_CANCEL, arguments)).scalars()
+    return cancelled, [job_id for job_id in aborting if job_id not in cancelled]

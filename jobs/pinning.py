@@ -19,7 +19,9 @@ from procrastinate import connector, manager
 from procrastinate.jobs import Job, Status
 from typing_extensions import override
 
+from drivers.base import Strategy
 from jobs.database import LOST
+from jobs.logs import trace_of
 from jobs.queue import RETRY_S, Claimed, JobQueue, WorkerDead
 from jobs.results import Outcome
 
@@ -30,7 +32,12 @@ log = structlog.get_logger()
 class _Ended:
     claimed: Claimed
     outcome: Outcome
-    stored: asyncio.Future[None]
+    stored: asyncio.Future[bool]
+
+    @property
+    def size(self) -> int:
+        """Characters of output, about."""
+        return sum(len(reply.stdout) + len(reply.stderr) for reply in self.outcome.outputs)
 
 
 class PinnedJobManager(manager.JobManager):
@@ -41,6 +48,7 @@ class PinnedJobManager(manager.JobManager):
 
     RECONCILE_S = 5.0
     MOST_CLAIMED = 32
+    MOST_STORED = 8_000_000
 
     def __init__(
         self,
@@ -59,6 +67,7 @@ class PinnedJobManager(manager.JobManager):
         self._on_dead = on_dead
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._claiming = asyncio.Lock()
         self._claimed: deque[Claimed] = deque()
         self._running: dict[int, Claimed] = {}
         self._outcomes: dict[int, Outcome] = {}
@@ -106,8 +115,21 @@ class PinnedJobManager(manager.JobManager):
                 continue
         return None
 
+    async def give_back(self) -> None:
+        """After `stop`: return to the queue what was claimed and has not begun. Raises what the database does."""
+        async with self._claiming:
+            for claimed in self._claimed:
+                del self._running[claimed.queue_job_id]
+            self._claimed.clear()
+            await self._queue.reconcile([claimed.id for claimed in self._running.values()])
+
     async def _claim(self, queue_worker: int) -> bool:
-        """Claim as many as may start at once. After an error or every few seconds, reconcile first."""
+        """Claim as many as may start at once; False if there was nothing."""
+        async with self._claiming:
+            return not self._stopping.is_set() and await self._claim_now(queue_worker)
+
+    async def _claim_now(self, queue_worker: int) -> bool:
+        """After an error or every few seconds, reconcile first."""
         now = asyncio.get_running_loop().time()
         try:
             if self._in_doubt or now - self._reconciled > self.RECONCILE_S:
@@ -116,7 +138,7 @@ class PinnedJobManager(manager.JobManager):
                     log.warning("jobs.reconciled", count=count)
                 self._in_doubt, self._reconciled = False, now
             limit = min(self.MOST_CLAIMED, self._concurrency - len(self._running))  # claimed is started at once
-            jobs = await self._queue.claim(queue_worker, limit)
+            jobs = await self._queue.claim(queue_worker, limit, self._fifo_slots())
         except WorkerDead:
             self._on_dead()
             self.stop()
@@ -132,6 +154,11 @@ class PinnedJobManager(manager.JobManager):
         self._running.update({job.queue_job_id: job for job in jobs})
         return bool(jobs)
 
+    def _fifo_slots(self) -> int:
+        """Fifo jobs get at most half of the slots: a flood of them must not hold up devices whose sessions are warm."""
+        running = sum(claimed.strategy == Strategy.FIFO for claimed in self._running.values())
+        return max((self._concurrency + 1) // 2 - running, 0)
+
     @override
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """Store the outcome that `conclude` was told."""
@@ -144,31 +171,40 @@ class PinnedJobManager(manager.JobManager):
         self._ended.append(ended)
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush())
-        await ended.stored
-        del self._running[job.id]
-        self._wake.set()  # the device is free, and so is a slot
+        if await ended.stored:
+            del self._running[job.id]
+            self._wake.set()  # the device is free, and so is a slot
 
     async def _flush(self) -> None:
         """Store what has ended; what ends meanwhile goes into the next statement."""
         try:
             while self._ended:
-                batch, self._ended = self._ended, []
-                await self._store(batch)
+                await self._store(self._next_batch())
         finally:
             self._flushing = None
 
+    def _next_batch(self) -> list[_Ended]:
+        """As many as make a statement that PostgreSQL answers soon, but at least one."""
+        batch: list[_Ended] = []
+        size = 0
+        while self._ended and (not batch or size + self._ended[0].size <= self.MOST_STORED):
+            ended = self._ended.pop(0)
+            size += ended.size
+            batch.append(ended)
+        return batch
+
     async def _store(self, batch: list[_Ended]) -> None:
         try:
-            done = await self._queue.finish([(ended.claimed, ended.outcome) for ended in batch])
+            done: set[UUID] | None = await self._queue.finish([(ended.claimed, ended.outcome) for ended in batch])
         except Exception as error:  # noqa: BLE001 - whatever it was, the jobs waiting for these futures must hear of it
-            for ended in batch:
-                if not ended.stored.done():
-                    ended.stored.set_exception(error)
-            return
+            log.error("results.refused", jobs=len(batch), trace=trace_of(error))
+            self._on_dead()  # they cannot be ended from here: the reaper will judge them
+            done = None
         for ended in batch:
-            self._count(ended, done)
+            if done is not None:
+                self._count(ended, done)
             if not ended.stored.done():
-                ended.stored.set_result(None)
+                ended.stored.set_result(done is not None)
 
     def _count(self, ended: _Ended, done: set[UUID]) -> None:
         if ended.claimed.id not in done:

@@ -52,11 +52,11 @@ class JobQueue:
         self.worker_id = worker_id
         self._pool = pool
 
-    async def claim(self, queue_worker: int, limit: int) -> list[Claimed]:
-        """Claim up to `limit` jobs. Raises WorkerDead."""
+    async def claim(self, queue_worker: int, limit: int, fifo_limit: int | None = None) -> list[Claimed]:
+        """Claim up to `limit` jobs, at most `fifo_limit` of them fifo ones. Raises WorkerDead."""
         try:
             rows = await self._pool.fetch(
-                "SELECT * FROM netpulse.claim_jobs($1, $2, $3)", self.worker_id, queue_worker, limit
+                "SELECT * FROM netpulse.claim_jobs($1, $2, $3, $4)", self.worker_id, queue_worker, limit, fifo_limit
             )
         except asyncpg.PostgresError as error:
             if error.sqlstate == "NP001":

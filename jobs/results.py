@@ -41,6 +41,10 @@ class ErrorType(StrEnum):
     DRIVER_FAULT = "DriverFault"
 
 
+LONGEST_MESSAGE = 500
+"""Characters of an error's message; cut after redaction, so that no part of a secret is left at the end."""
+
+
 class ExecutionTimeout(Exception):
     """The job ran longer than its `execution_timeout`; its session was aborted."""
 
@@ -132,7 +136,7 @@ class Progress:
             "cancelled" if isinstance(error, Cancelled) else "failed",
             tuple(self.replies),
             error_type=type_of(error),
-            error_message=redact(message_of(error), self.secrets),
+            error_message=redact(message_of(error), self.secrets)[:LONGEST_MESSAGE],
             outcome="known" if certain else "unknown",
             session_reused=self.session_reused,
             extra_attempts=self.extra_attempts,

@@ -57,6 +57,8 @@ class Running:
 
     def stop(self) -> None:
         """Abort the job; it ends as `cancelled` once its device I/O has stopped."""
+        if self.scope.expired():  # asked before, or out of time: it is being aborted already
+            return
         self.asked_to_stop = True
         self.scope.reschedule(asyncio.get_running_loop().time())
 
@@ -92,7 +94,8 @@ async def run_job(world: World, job: Claimed) -> Outcome:
 
 async def _within_limits(world: World, job: Claimed, progress: Progress) -> None:
     if job.expired:
-        raise Expired("The job waited longer than its time to live; the device was not touched.")
+        saw = "the device was not touched" if job.attempts == 1 else "an earlier worker was lost while it ran it"
+        raise Expired(f"The job waited longer than its time to live; {saw}.")
     if job.id in world.called_off:
         raise Cancelled("Cancelled before it began; the device was not touched.")
     try:

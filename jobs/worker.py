@@ -148,8 +148,9 @@ class Incarnation:
     async def _drain(self) -> None:
         """Take no new devices, and hand over those that nothing runs on. What fails here, `_leave` makes good."""
         try:
+            await self._manager.give_back()
             await self._database.fetchval("SELECT netpulse.drain_worker($1)", self._id, timeout=10)
-        except (*LOST, asyncpg.PostgresError) as error:
+        except (*LOST, WorkerDead, asyncpg.PostgresError) as error:
             log.warning("worker.drain_failed", error=type(error).__name__)
 
     def _cancel(self, subjects: list[str]) -> None:

@@ -22,6 +22,7 @@ from drivers.errors import (
     SessionLost,
     Unreachable,
 )
+from drivers.netmiko.transcript import LONGEST_OUTPUT, TooLong
 
 _ENDED = (EOFError, OSError, SSHException)
 """How the end of a connection shows. netmiko's timeout and authentication errors derive from SSHException too."""
@@ -72,4 +73,6 @@ def call_failure(error: Exception, where: str, timeout_s: float, *, sent: bool) 
         if sent:
             return SessionLost(f"{where} closed the session after something was sent")
         return Unreachable(f"the held session on {where} was closed by the device")
+    if isinstance(error, TooLong):
+        return DriverError(f"{where} said more than {LONGEST_OUTPUT:,} characters to one command")
     return DriverError(f"netmiko failed on {where} ({type(error).__name__})")

@@ -115,8 +115,9 @@ class NetmikoSession:
             stays = args.expect_string is None or connection.at_home(_REST_S)  # a text may end a command at a question
             self._spent = not (stays and home.is_like(connection.prompt.text))
             if refused:
-                first = refused[0][:200]
-                raise CommandRejected(f"{len(refused)} of {len(commands)} commands were refused, the first: {first}")
+                raise CommandRejected(
+                    f"{len(refused)} of {len(commands)} commands were refused, the first: {refused[0]}"
+                )
 
     def apply_config(self, lines: Sequence[str], args: Arguments, report: Report) -> None:
         """See `drivers.base.Session.apply_config`."""

@@ -15,6 +15,14 @@ _LONGEST_ECHO = 400
 """Longer lines are wrapped or scrolled on a 511 column terminal, so that their echo cannot be recognised."""
 
 
+LONGEST_OUTPUT = 32_000_000
+"""Characters of one command's output; a device that goes on for ever must not take the worker's memory."""
+
+
+class TooLong(Exception):
+    """The device said more than LONGEST_OUTPUT characters to one command."""
+
+
 class Transcript:
     """Collects output piece by piece; how it was cut into pieces makes no difference.
 
@@ -26,14 +34,18 @@ class Transcript:
         self._command = command if len(command) <= _LONGEST_ECHO else ""
         self._parts: list[str] = []
         self._head = ""
+        self._length = 0
         self.tail = ""
         self.echoed = not self._command
         self.complete = False
 
     def feed(self, text: str) -> bool:
-        """Take the next piece; True once the output is complete."""
+        """Take the next piece; True once the output is complete. Raises TooLong."""
         if not text:
             return self.complete
+        self._length += len(text)
+        if self._length > LONGEST_OUTPUT:
+            raise TooLong
         if not self.echoed:
             text = self._after_echo(text)
         if self.echoed:

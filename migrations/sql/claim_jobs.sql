@@ -1,11 +1,13 @@
 -- Claim up to p_limit jobs for worker p_worker: its pinned ones, the first of each free device, and its zone's fifo ones,
 -- by priority, then age. A query is `started` by this; a change is `claimed` until start_job.
 --
--- p_queue_worker: the worker's row in procrastinate_workers. Raises NP001 if p_worker was declared dead.
+-- p_queue_worker: the worker's row in procrastinate_workers. p_fifo_limit: how many of them may be fifo ones; null: all.
+-- Raises NP001 if p_worker was declared dead.
 -- Locks: worker p_worker FOR KEY SHARE (waits for a reaper, not for heartbeats), then queue rows, then job rows.
 -- Cost: the front of the queue; if that has too few free devices, one index probe per waiting device of this worker. The
 -- length of the backlog does not matter, nor how many rows there were when a connection planned this: hence the settings.
-CREATE OR REPLACE FUNCTION netpulse.claim_jobs(p_worker bigint, p_queue_worker bigint, p_limit integer)
+CREATE OR REPLACE FUNCTION netpulse.claim_jobs(
+    p_worker bigint, p_queue_worker bigint, p_limit integer, p_fifo_limit integer DEFAULT NULL)
 RETURNS TABLE (queue_job_id bigint, queue_name text, priority integer, lock text, id uuid, driver text, operation text,
                strategy text, device_key text, request jsonb, sealed bytea, attempts integer, max_attempts integer,
                execution_timeout_s double precision, expired boolean)
@@ -62,7 +64,7 @@ BEGIN
     v_fifo := ARRAY(
         SELECT q.id FROM procrastinate_jobs AS q
          WHERE q.status = 'todo' AND q.queue_name BETWEEN v_common AND v_common
-         ORDER BY q.queue_name, q.priority DESC, q.id LIMIT p_limit FOR UPDATE SKIP LOCKED);
+         ORDER BY q.queue_name, q.priority DESC, q.id LIMIT least(p_limit, p_fifo_limit) FOR UPDATE SKIP LOCKED);
     IF coalesce(cardinality(v_pinned), 0) + cardinality(v_fifo) = 0 THEN RETURN; END IF;
 
     RETURN QUERY

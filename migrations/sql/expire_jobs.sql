@@ -13,7 +13,9 @@ BEGIN
     WITH ended AS (
         UPDATE netpulse.job AS j
            SET state = 'failed', error_type = 'Expired', outcome = 'known', ended_at = clock_timestamp(),
-               error_message = 'No worker took the job within its time to live; the device was not touched.',
+               error_message = CASE j.attempts
+                   WHEN 0 THEN 'No worker took the job within its time to live; the device was not touched.'
+                   ELSE 'Its worker was lost, and no other took the job within its time to live.' END,
                sealed = NULL, queue_job_id = NULL
          WHERE j.queue_job_id = ANY (v_queue_ids) AND j.state = 'queued'
         RETURNING j.id)

@@ -29,6 +29,10 @@ BEGIN
     v_lost := netpulse.lose_jobs(p_worker, p_end_running);
     v_requeued := netpulse.requeue_jobs(ARRAY(
         SELECT j.id FROM netpulse.job AS j WHERE j.worker_id = p_worker AND j.state IN ('claimed', 'started')));
+    -- A queue row whose job somebody deleted would keep its device from everybody.
+    DELETE FROM procrastinate_jobs AS q
+     WHERE q.worker_id = v_worker.queue_worker_id AND q.status = 'doing'
+       AND NOT EXISTS (SELECT FROM netpulse.job AS j WHERE j.id = (q.args ->> 'job_id')::uuid);
     v_moved := netpulse.hand_over_devices(p_worker);
 
     DELETE FROM netpulse.session WHERE worker_id = p_worker;

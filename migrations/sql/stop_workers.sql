@@ -6,7 +6,9 @@
 -- Locks, as reap_worker does, but for all at once, since taking them worker by worker could deadlock with a submission
 -- to devices of several: the workers FOR UPDATE by id, then their devices in key order.
 CREATE OR REPLACE FUNCTION netpulse.stop_workers(p_ids bigint[], p_force boolean) RETURNS bigint[]
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET lock_timeout = '3s'  -- somebody's forgotten transaction must not stop the worker's heartbeat
+AS $$
 DECLARE
     v_ids bigint[] := ARRAY(
         SELECT w.id FROM netpulse.worker AS w WHERE w.id = ANY (p_ids) AND w.state <> 'dead' ORDER BY w.id FOR UPDATE);

@@ -16,6 +16,7 @@ RETURNS TABLE ("position" bigint, created boolean, conflict boolean, id uuid, st
 LANGUAGE plpgsql
 SET enable_seqscan = off  -- plans are kept: one made while the tables were small must be right when they are large
 SET enable_mergejoin = off
+SET lock_timeout = '10s'  -- a device in somebody's forgotten transaction
 AS $$
 #variable_conflict use_column
 DECLARE

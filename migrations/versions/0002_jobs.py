@@ -26,6 +26,7 @@ FUNCTIONS = (
     "save_outputs",
     "finish_jobs",
     "cancel_jobs",
+    "abort_jobs",
     "requested_cancels",
     "expire_jobs",
     "requeue_jobs",

@@ -128,8 +128,12 @@ class Site:
         self, *, job: UUID | None = None, host: str | None = None, force: bool = False
     ) -> list[tuple[UUID, bool]]:
         """Jobs that it touched, and whether they still run."""
-        sql = "SELECT * FROM netpulse.cancel_jobs($1, $2, NULL, NULL, $3)"
-        return [(row["id"], row["running"]) for row in await self.connection.fetch(sql, job, host, force)]
+        sql = "SELECT * FROM netpulse.cancel_jobs($1, $2, NULL, NULL)"
+        touched = [(row[0], False) for row in await self.connection.fetch(sql, job, host)]
+        if force:
+            sql = "SELECT * FROM netpulse.abort_jobs($1, $2, NULL, NULL)"
+            touched += [(row[0], True) for row in await self.connection.fetch(sql, job, host)]
+        return touched
 
     async def job(self, job: UUID) -> asyncpg.Record:
         return await self.connection.fetchrow("SELECT * FROM netpulse.job WHERE id = $1", job)

@@ -4,7 +4,7 @@ The poll is set to minutes: whatever happens sooner was not found by polling.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.worker import Worker
 from typing_extensions import override
 
+from drivers.base import Reply, Verdict
 from jobs.database import Pool
 from jobs.pinning import PinnedJobManager
 from jobs.queue import Claimed, JobQueue
@@ -33,6 +34,7 @@ class Busy:
     def __init__(self, url: str, queue: JobQueue) -> None:
         self.ran: list[UUID] = []
         self.most_at_once = self._at_once = 0
+        self.outcome = Outcome("finished")
         self.words: asyncio.Queue[str] = asyncio.Queue()
         self.dead = asyncio.Event()
         app = App(connector=PsycopgConnector())
@@ -51,7 +53,7 @@ class Busy:
             self.ran.append(manager.claimed(context.job.id).id)
             await asyncio.sleep(0)
             self._at_once -= 1
-            manager.conclude(context.job.id, Outcome("finished"))
+            manager.conclude(context.job.id, self.outcome)
 
         self._worker = Worker(app, queues=["unused"], concurrency=3, install_signal_handlers=False, listen_notify=False)
 
@@ -118,8 +120,8 @@ async def test_a_notice_during_an_empty_claim_is_not_lost(site: Site, pool: Pool
         """Its first empty claim is answered only after a job has come and the manager has heard of it."""
 
         @override
-        async def claim(self, queue_worker: int, limit: int) -> list[Claimed]:
-            found = await super().claim(queue_worker, limit)
+        async def claim(self, queue_worker: int, limit: int, fifo_limit: int | None = None) -> list[Claimed]:
+            found = await super().claim(queue_worker, limit, fifo_limit)
             if not found and not submitted:
                 await listening(busy, site, self.worker_id)
                 submitted.append(await site.submit_one())
@@ -158,8 +160,8 @@ async def test_a_claim_whose_reply_is_lost_is_made_good(site: Site, pool: Pool, 
         """Its first claim succeeds, and nobody hears of it."""
 
         @override
-        async def claim(self, queue_worker: int, limit: int) -> list[Claimed]:
-            found = await super().claim(queue_worker, limit)
+        async def claim(self, queue_worker: int, limit: int, fifo_limit: int | None = None) -> list[Claimed]:
+            found = await super().claim(queue_worker, limit, fifo_limit)
             if found and not lost:
                 lost.extend(found)
                 raise ConnectionResetError
@@ -186,3 +188,59 @@ async def test_a_worker_that_was_declared_dead_stops_fetching(site: Site, pool: 
 
     assert busy.ran == []
     assert await site.queue() == [("fifo:default", "todo")]
+
+
+async def test_what_cannot_be_stored_ends_the_worker(site: Site, pool: Pool, database: str) -> None:
+    worker = await site.worker()
+    busy = Busy(database, JobQueue(pool, worker))
+    await site.connection.execute("DROP FUNCTION netpulse.finish_jobs")
+    async with busy.running():
+        await site.submit_one()
+        await asyncio.wait_for(busy.dead.wait(), SOON_S)
+
+
+async def test_large_results_are_stored_in_several_statements(site: Site, pool: Pool, database: str) -> None:
+    sizes: list[int] = []
+
+    class Weighing(JobQueue):
+        @override
+        async def finish(self, ended: Iterable[tuple[Claimed, Outcome]]) -> set[UUID]:
+            batch = list(ended)
+            sizes.append(len(batch))
+            return await super().finish(batch)
+
+    worker = await site.worker()
+    busy = Busy(database, Weighing(pool, worker))
+    busy.outcome = Outcome("finished", [Reply("show tech", "x" * 5_000_000, Verdict.DONE, None, 0.0)])
+    jobs = [row["id"] for row in await site.submit(*[new_job(strategy="fifo")] * 4)]
+    async with busy.running():
+        await ended(site, *jobs)
+
+    assert sizes == [1, 1, 1, 1]
+
+
+async def test_fifo_jobs_leave_slots_for_held_devices(site: Site, pool: Pool) -> None:
+    worker = await site.worker()
+    queue = JobQueue(pool, worker)
+    await site.submit(*[new_job(strategy="fifo", priority=9)] * 8, new_job())
+    claimed = await queue.claim(await queue.queue_worker(), 4, 2)
+
+    assert sorted(job.strategy for job in claimed) == ["fifo", "fifo", "pinned"]
+
+
+async def test_what_was_claimed_and_not_begun_is_given_back(site: Site, pool: Pool) -> None:
+    worker = await site.worker()
+    jobs = [row["id"] for row in await site.submit(*[new_job(strategy="fifo")] * 3)]
+    manager = PinnedJobManager(
+        App(connector=PsycopgConnector()).connector,
+        JobQueue(pool, worker),
+        poll_s=NEVER_S,
+        concurrency=8,
+        on_dead=lambda: None,
+    )
+    assert await manager.fetch_job([], await manager.register_worker()) is not None
+    manager.stop()
+    await manager.give_back()
+
+    assert sorted(await site.states(*jobs)) == ["queued", "queued", "started"]
+    assert manager.busy == 1

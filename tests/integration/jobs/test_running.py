@@ -12,7 +12,7 @@ from drivers.pool import PoolLimits, SessionPool
 from jobs.database import Pool
 from jobs.queue import Claimed, JobQueue
 from jobs.results import ErrorType
-from jobs.run import World, run_job
+from jobs.run import Running, World, run_job
 from jobs.seal import Seal, new_key
 from tests.integration.jobs.conftest import Site, new_job, queue_worker
 from tests.unit.drivers.fakes import FakeDriver, FakeSession
@@ -124,3 +124,18 @@ async def test_a_fault_of_ours_fails_the_job_only(bench: Bench) -> None:
 
     assert outcome.error_type is ErrorType.DRIVER_FAULT
     assert "r1" not in str(outcome.error_message)
+
+
+async def test_stopping_again_what_is_being_aborted_is_harmless() -> None:
+    async def overdue() -> None:
+        async with asyncio.timeout(0) as scope:
+            running.append(Running(scope))
+            try:
+                await asyncio.Event().wait()
+            finally:  # the thread leaves the device; meanwhile somebody wants the job stopped
+                running[0].stop()
+
+    running: list[Running] = []
+    with pytest.raises(TimeoutError):
+        await overdue()
+    assert not running[0].asked_to_stop

@@ -127,6 +127,24 @@ async def test_cancelling_aborts_and_waits_for_the_thread(site: Site, username: 
     assert site.pool.held == 0
 
 
+async def test_cancelling_one_that_waits_for_a_thread_is_a_cancel() -> None:
+    async with site_of(PoolLimits(logins=1)) as site:
+        first = asyncio.create_task(site.run("one", username="hold"))
+        held = await site.holding()
+        second = asyncio.create_task(site.run("two", host="r2"))
+        [_, waiting] = await asyncio.to_thread(
+            until, lambda: sessions if len(sessions := site.driver.sessions) == 2 else [], "two sessions"
+        )
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        held.abort()
+        with pytest.raises(SessionAborted):
+            await first
+
+    assert "open" not in waiting.events
+
+
 async def test_a_second_cancel_does_not_hurry_it(site: Site) -> None:
     job = asyncio.create_task(site.run("hold"))
     session = await site.holding()
