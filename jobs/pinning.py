@@ -70,6 +70,7 @@ class PinnedJobManager(manager.JobManager):
         self._claiming = asyncio.Lock()
         self._claimed: deque[Claimed] = deque()
         self._running: dict[int, Claimed] = {}
+        self._devices: set[str] | None = None  # where a job may wait for a device that is free; None: anywhere
         self._outcomes: dict[int, Outcome] = {}
         self._ended: list[_Ended] = []
         self._flushing: asyncio.Task[None] | None = None
@@ -91,8 +92,9 @@ class PinnedJobManager(manager.JobManager):
         """Say how the job ended; `finish_job` stores it."""
         self._outcomes[queue_job_id] = outcome
 
-    def wake(self) -> None:
-        """There may be something to fetch."""
+    def wake(self, devices: Iterable[str] | None = None) -> None:
+        """There may be something to fetch: fifo jobs, and pinned ones for `devices` (None: for any)."""
+        self._look_at(devices)
         self._wake.set()
 
     def stop(self) -> None:
@@ -112,7 +114,7 @@ class PinnedJobManager(manager.JobManager):
             try:
                 await asyncio.wait_for(self._wake.wait(), self._poll_s)
             except TimeoutError:
-                continue
+                self._look_at(None)
         return None
 
     async def give_back(self) -> None:
@@ -128,17 +130,26 @@ class PinnedJobManager(manager.JobManager):
         async with self._claiming:
             return not self._stopping.is_set() and await self._claim_now(queue_worker)
 
+    def _look_at(self, devices: Iterable[str] | None) -> None:
+        """The next claim looks there too."""
+        if devices is None:
+            self._devices = None
+        elif self._devices is not None:
+            self._devices.update(devices)
+
     async def _claim_now(self, queue_worker: int) -> bool:
-        """After an error or every few seconds, reconcile first."""
+        """After an error or every few seconds, reconcile first, and look everywhere: a notice may have got lost."""
         now = asyncio.get_running_loop().time()
         try:
             if self._in_doubt or now - self._reconciled > self.RECONCILE_S:
+                self._look_at(None)
                 known = [claimed.id for claimed in self._running.values()]
                 if count := await self._queue.reconcile(known):
                     log.warning("jobs.reconciled", count=count)
                 self._in_doubt, self._reconciled = False, now
             limit = min(self.MOST_CLAIMED, self._concurrency - len(self._running))  # claimed is started at once
-            jobs = await self._queue.claim(queue_worker, limit, self._fifo_slots())
+            devices, self._devices = self._devices, set()  # what comes during the query is for the next one
+            jobs = await self._queue.claim(queue_worker, limit, self._fifo_slots(), devices)
         except WorkerDead:
             self._on_dead()
             self.stop()
@@ -150,6 +161,8 @@ class PinnedJobManager(manager.JobManager):
             await asyncio.sleep(RETRY_S)
             self._wake.set()  # again, without waiting for a notice
             return False
+        if len(jobs) == limit:
+            self._look_at(devices)  # there may be more
         self._claimed.extend(jobs)
         self._running.update({job.queue_job_id: job for job in jobs})
         return bool(jobs)
@@ -173,7 +186,7 @@ class PinnedJobManager(manager.JobManager):
             self._flushing = asyncio.create_task(self._flush())
         if await ended.stored:
             del self._running[job.id]
-            self._wake.set()  # the device is free, and so is a slot
+            self.wake([job.lock] if job.lock else ())  # the device is free, and so is a slot
 
     async def _flush(self) -> None:
         """Store what has ended; what ends meanwhile goes into the next statement."""

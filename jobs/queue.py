@@ -52,12 +52,17 @@ class JobQueue:
         self.worker_id = worker_id
         self._pool = pool
 
-    async def claim(self, queue_worker: int, limit: int, fifo_limit: int | None = None) -> list[Claimed]:
-        """Claim up to `limit` jobs, at most `fifo_limit` of them fifo ones. Raises WorkerDead."""
+    async def claim(
+        self, queue_worker: int, limit: int, fifo_limit: int | None = None, devices: Collection[str] | None = None
+    ) -> list[Claimed]:
+        """Claim up to `limit` jobs, at most `fifo_limit` of them fifo ones, the pinned ones for `devices` (None: any).
+
+        Raises WorkerDead.
+        """
+        sql = "SELECT * FROM netpulse.claim_jobs($1, $2, $3, $4, $5)"
+        named = None if devices is None else list(devices)
         try:
-            rows = await self._pool.fetch(
-                "SELECT * FROM netpulse.claim_jobs($1, $2, $3, $4)", self.worker_id, queue_worker, limit, fifo_limit
-            )
+            rows = await self._pool.fetch(sql, self.worker_id, queue_worker, limit, fifo_limit, named)
         except asyncpg.PostgresError as error:
             if error.sqlstate == "NP001":
                 raise WorkerDead(str(error)) from None

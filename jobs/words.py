@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TypeAlias
 from uuid import UUID
@@ -25,8 +25,8 @@ class Words:
 
     LOOK_S = 5.0
 
-    def __init__(self, queue: JobQueue, *, wake: Callable[[], None], orders: Orders) -> None:
-        """`wake`: there may be something to fetch."""
+    def __init__(self, queue: JobQueue, *, wake: Callable[[Iterable[str] | None], None], orders: Orders) -> None:
+        """`wake`: there may be something to fetch: fifo jobs, and pinned ones for these devices (None: for any)."""
         self._queue = queue
         self._wake = wake
         self._orders = orders
@@ -34,8 +34,8 @@ class Words:
 
     async def hear(self, url: str, zone: str) -> None:
         """Obey the notices for this worker and its zone, for ever."""
-        channels = (f"netpulse:w:{self._queue.worker_id}", f"netpulse:fifo:{zone}")
-        await listen(url, dict.fromkeys(channels, self._heard), self._reconnected)
+        channels = {f"netpulse:w:{self._queue.worker_id}": self._heard, f"netpulse:fifo:{zone}": self._heard_fifo}
+        await listen(url, channels, self._reconnected)
 
     async def look_after_cancels(self) -> None:
         """Ask which running jobs shall be aborted: whenever notices may have been missed, and every LOOK_S seconds."""
@@ -50,17 +50,24 @@ class Words:
                 log.warning("cancels.unknown", error=type(error).__name__)
 
     def _heard(self, word: str) -> None:
-        self._wake()
-        if word:
-            verb, *subjects = word.split()
+        if not word:
+            self._wake(None)
+            return
+        verb, *subjects = word.split()
+        if verb == "work":
+            self._wake(subjects)
+        else:
             self._obey(verb, subjects)
+
+    def _heard_fifo(self, _word: str) -> None:
+        self._wake(())
 
     def _obey(self, verb: str, subjects: list[str]) -> None:
         if order := self._orders.get(verb):
             order(subjects)
 
     def _reconnected(self) -> None:
-        self._wake()
+        self._wake(None)
         self._missed.set()
 
 

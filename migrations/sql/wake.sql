@@ -1,5 +1,5 @@
 -- Tell whoever serves queue p_queue that there is something to fetch. The payload, if any, is a word for a worker
--- (`cancel <job id>`, `release <device key> …`, `drain`, `dead`). Takes no locks before commit; commits of notifying transactions are serialised by PostgreSQL.
+-- (`work <device key> …`, `cancel <job id>`, `release <device key> …`, `drain`, `dead`). Takes no locks before commit; commits of notifying transactions are serialised by PostgreSQL.
 CREATE OR REPLACE FUNCTION netpulse.wake(p_queue text, p_word text DEFAULT '') RETURNS void
 LANGUAGE sql VOLATILE AS $$
     SELECT pg_notify('netpulse:' || p_queue, p_word)

@@ -38,13 +38,16 @@ _JOBS = """
            jsonb_build_object('job_id', id) FROM job ORDER BY queue_job_id
 """
 _EMPTY = "TRUNCATE procrastinate_jobs, netpulse.job, netpulse.device CASCADE"
-_CLAIM = "SELECT * FROM netpulse.claim_jobs(%s, %s, %s)"
-_BUSY = "UPDATE procrastinate_jobs SET status = 'doing' WHERE id <= %s"
+_CLAIM = "SELECT * FROM netpulse.claim_jobs(%s, %s, %s, NULL, %s)"
+_BUSY = "UPDATE procrastinate_jobs SET status = 'doing', worker_id = 1 WHERE id <= %s"
 
 
 @dataclass(frozen=True)
 class Shape:
-    """`jobs` that wait for `devices` of `worker`; `busy`: each of them runs another one."""
+    """`jobs` that wait for `devices` of `worker`; `busy`: each of them runs another one.
+
+    `looks_at`: the devices that the claim names, as a worker does between two looks at everything.
+    """
 
     name: str
     devices: int
@@ -52,6 +55,8 @@ class Shape:
     worker: int = ME
     strategy: str = "pinned"
     busy: bool = False
+    looks_at: tuple[str, ...] | None = None
+    goal: str = "≤ 2 ×"
 
     @property
     def queue(self) -> str:
@@ -68,7 +73,8 @@ def claims(site: Site) -> Iterator[Measure]:
     with _database(site) as connection:
         for shape, reference in (
             (Shape("for others", wide, jobs, worker=ANOTHER), empty),
-            (Shape("200 devices of mine, all busy", 200, jobs, busy=True), empty),
+            (Shape("200 devices of mine, all busy; told of one", 200, jobs, busy=True, looks_at=("r7:22",)), empty),
+            (Shape("the same, the look at all every 5 s", 200, jobs, busy=True, goal=""), empty),
             (Shape("200 devices of mine", 200, jobs), batch),
             (Shape(f"{wide:,} devices of mine", wide, jobs), batch),
             (Shape("fifo", 200, jobs, strategy="fifo"), fifo),
@@ -77,7 +83,7 @@ def claims(site: Site) -> Iterator[Measure]:
             took = _claim_ms(connection, shape, repeats)
             _explain(connection, shape, site.plans)
             same = (before + _claim_ms(connection, reference, repeats)) / 2
-            yield Measure(f"claim, {jobs:,} waiting: {shape.name}", took, "ms", "≤ 2 ×", same, reference.name)
+            yield Measure(f"claim, {jobs:,} waiting: {shape.name}", took, "ms", shape.goal, same, reference.name)
 
 
 def _explain(connection: psycopg.Connection[Any], shape: Shape, plans: Plans) -> None:
@@ -102,10 +108,11 @@ _HEAD = """SELECT lock, id, priority FROM procrastinate_jobs
 
 def _claim_ms(connection: psycopg.Connection[Any], shape: Shape, repeats: int) -> float:
     _fill(connection, shape)
+    looks_at = None if shape.looks_at is None else list(shape.looks_at)
 
     def claim() -> None:
         with connection.transaction(force_rollback=True):
-            connection.execute(_CLAIM, [ME, 1, BATCH]).fetchall()
+            connection.execute(_CLAIM, [ME, 1, BATCH, looks_at]).fetchall()
 
     return median_ms(claim, repeats)
 

@@ -64,13 +64,13 @@ class Site:
         [row] = await self.submit(new_job(device, **fields))
         return UUID(str(row["id"]))
 
-    async def claim(self, worker: int, limit: int = 32) -> list[UUID]:
+    async def claim(self, worker: int, limit: int = 32, devices: list[str] | None = None) -> list[UUID]:
         """The ids of what `worker` claimed."""
-        return [row["id"] for row in await self.claim_rows(worker, limit)]
+        return [row["id"] for row in await self.claim_rows(worker, limit, devices)]
 
-    async def claim_rows(self, worker: int, limit: int = 32) -> list[asyncpg.Record]:
-        sql = "SELECT * FROM netpulse.claim_jobs($1, $2, $3)"
-        return list(await self.connection.fetch(sql, worker, queue_worker(worker), limit))
+    async def claim_rows(self, worker: int, limit: int = 32, devices: list[str] | None = None) -> list[asyncpg.Record]:
+        sql = "SELECT * FROM netpulse.claim_jobs($1, $2, $3, NULL, $4)"
+        return list(await self.connection.fetch(sql, worker, queue_worker(worker), limit, devices))
 
     async def finish(self, worker: int, *jobs: UUID, **fields: Any) -> list[UUID]:
         """End jobs well; the ids that counted."""

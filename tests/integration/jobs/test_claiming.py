@@ -148,3 +148,35 @@ async def test_a_long_backlog_of_one_device_hides_no_other(site: Site) -> None:
 
     assert len(await site.claim(worker, 1)) == 1
     assert await site.claim(worker, 1) == [last]
+
+
+async def test_only_the_devices_named_are_looked_at(site: Site) -> None:
+    worker = await site.worker()
+    a, b, _c, fifo = [
+        row["id"]
+        for row in await site.submit(
+            new_job("a"), new_job("b", priority=1), new_job("c"), new_job("d", strategy="fifo")
+        )
+    ]
+
+    assert await site.claim(worker, devices=[]) == [fifo]
+    assert await site.claim(worker, devices=["a:22", "b:22", "none:22"]) == [b, a]
+
+
+async def test_a_device_named_that_is_busy_gets_nothing(site: Site) -> None:
+    worker = await site.worker()
+    first, second = [row["id"] for row in await site.submit(new_job("a"), new_job("a"))]
+
+    assert await site.claim(worker, devices=["a:22"]) == [first]
+    assert await site.claim(worker, devices=["a:22"]) == []
+    await site.finish(worker, first)
+    assert await site.claim(worker, devices=["a:22"]) == [second]
+
+
+async def test_a_device_of_another_worker_may_be_named_in_vain(site: Site) -> None:
+    holder = await site.worker()
+    job = await site.submit_one("a")
+    stranger = await site.worker()
+
+    assert await site.claim(stranger, devices=["a:22"]) == []
+    assert await site.claim(holder, devices=["a:22"]) == [job]

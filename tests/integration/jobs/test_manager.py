@@ -4,8 +4,9 @@ The poll is set to minutes: whatever happens sooner was not found by polling.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
+from random import Random
 from uuid import UUID
 
 import pytest
@@ -120,8 +121,14 @@ async def test_a_notice_during_an_empty_claim_is_not_lost(site: Site, pool: Pool
         """Its first empty claim is answered only after a job has come and the manager has heard of it."""
 
         @override
-        async def claim(self, queue_worker: int, limit: int, fifo_limit: int | None = None) -> list[Claimed]:
-            found = await super().claim(queue_worker, limit, fifo_limit)
+        async def claim(
+            self,
+            queue_worker: int,
+            limit: int,
+            fifo_limit: int | None = None,
+            devices: Collection[str] | None = None,
+        ) -> list[Claimed]:
+            found = await super().claim(queue_worker, limit, fifo_limit, devices)
             if not found and not submitted:
                 await listening(busy, site, self.worker_id)
                 submitted.append(await site.submit_one())
@@ -160,8 +167,14 @@ async def test_a_claim_whose_reply_is_lost_is_made_good(site: Site, pool: Pool, 
         """Its first claim succeeds, and nobody hears of it."""
 
         @override
-        async def claim(self, queue_worker: int, limit: int, fifo_limit: int | None = None) -> list[Claimed]:
-            found = await super().claim(queue_worker, limit, fifo_limit)
+        async def claim(
+            self,
+            queue_worker: int,
+            limit: int,
+            fifo_limit: int | None = None,
+            devices: Collection[str] | None = None,
+        ) -> list[Claimed]:
+            found = await super().claim(queue_worker, limit, fifo_limit, devices)
             if found and not lost:
                 lost.extend(found)
                 raise ConnectionResetError
@@ -244,3 +257,70 @@ async def test_what_was_claimed_and_not_begun_is_given_back(site: Site, pool: Po
 
     assert sorted(await site.states(*jobs)) == ["queued", "queued", "started"]
     assert manager.busy == 1
+
+
+class Looking(JobQueue):
+    """Notes where it was asked to look."""
+
+    def __init__(self, pool: Pool, worker_id: int) -> None:
+        super().__init__(pool, worker_id)
+        self.looks: list[set[str] | None] = []
+
+    @override
+    async def claim(
+        self, queue_worker: int, limit: int, fifo_limit: int | None = None, devices: Collection[str] | None = None
+    ) -> list[Claimed]:
+        self.looks.append(None if devices is None else set(devices))
+        return await super().claim(queue_worker, limit, fifo_limit, devices)
+
+
+async def test_after_a_look_at_all_only_what_changed_is_looked_at(site: Site, pool: Pool, database: str) -> None:
+    worker = await site.worker()
+    queue = Looking(pool, worker)
+    busy = Busy(database, queue)
+    async with busy.running():
+        await listening(busy, site, worker)
+        before = len(queue.looks)
+        await ended(site, await site.submit_one("a"))
+
+    assert queue.looks[0] is None
+    assert all(look is not None and look <= {"a:22"} for look in queue.looks[before:])
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_no_wake_up_is_lost(site: Site, pool: Pool, database: str, seed: int) -> None:
+    """More jobs than slots, on few devices, in all orders; no poll, no reconciling, one look at everything."""
+    random = Random(seed)
+    worker = await site.worker()
+    busy = Busy(database, Looking(pool, worker))
+    busy.manager.RECONCILE_S = NEVER_S
+    jobs: list[UUID] = []
+    async with busy.running():
+        await listening(busy, site, worker)
+        for _ in range(60):
+            some = [
+                new_job(
+                    random.choice("abcde"),
+                    strategy=random.choice(["pinned"] * 4 + ["fifo"]),
+                    priority=random.randrange(3),
+                )
+                for _ in range(random.choice([1, 1, 2, 4]))
+            ]
+            jobs += [row["id"] for row in await site.submit(*some)]
+        await ended(site, *jobs)
+
+    assert sorted(busy.ran) == sorted(jobs)
+
+
+async def test_a_lost_notice_is_made_good_by_the_next_look_at_all(site: Site, pool: Pool, database: str) -> None:
+    worker = await site.worker()
+    busy = Busy(database, JobQueue(pool, worker))
+    busy.manager.RECONCILE_S = 0.0  # each claim looks at everything
+    async with busy.running():
+        await listening(busy, site, worker)
+        await site.connection.execute("ALTER FUNCTION netpulse.wake RENAME TO awake")
+        silent = "CREATE FUNCTION netpulse.wake(text, text DEFAULT '') RETURNS void LANGUAGE sql AS ''"
+        await site.connection.execute(silent)
+        unheard = await site.submit_one("a")
+        await site.connection.execute("DROP FUNCTION netpulse.wake; ALTER FUNCTION netpulse.awake RENAME TO wake")
+        await ended(site, unheard, await site.submit_one("b"))

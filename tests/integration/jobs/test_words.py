@@ -1,6 +1,7 @@
 """What a worker hears, and how it finds out what it did not hear."""
 
 import asyncio
+from collections.abc import Iterable
 from uuid import UUID
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from jobs.database import Pool
 from jobs.queue import JobQueue
 from jobs.words import Words, job_ids
-from tests.integration.jobs.conftest import Site
+from tests.integration.jobs.conftest import Site, new_job
 from tests.waiting import until_async
 
 pytestmark = pytest.mark.anyio
@@ -21,8 +22,13 @@ class Ears:
         self.cancelled: list[UUID] = []
         self.released: list[str] = []
         self.woken = asyncio.Event()
+        self.looks: list[list[str] | None] = []
         orders = {"cancel": lambda said: self.cancelled.extend(job_ids(said)), "release": self.released.extend}
-        self.words = Words(JobQueue(pool, worker), wake=self.woken.set, orders=orders)
+        self.words = Words(JobQueue(pool, worker), wake=self._wake, orders=orders)
+
+    def _wake(self, devices: Iterable[str] | None) -> None:
+        self.looks.append(None if devices is None else list(devices))
+        self.woken.set()
 
 
 async def test_words_are_obeyed_and_unknown_ones_ignored(site: Site, pool: Pool, database: str) -> None:
@@ -71,3 +77,19 @@ async def test_it_is_found_without_any_connect_too(site: Site, pool: Pool) -> No
 
     await until_async(found, "the wish is found")
     looking.cancel()
+
+
+async def test_a_submission_says_where_there_is_work(site: Site, pool: Pool, database: str) -> None:
+    worker = await site.worker()
+    ears = Ears(pool, worker)
+    hearing = asyncio.create_task(ears.words.hear(database, "default"))
+    await asyncio.wait_for(ears.woken.wait(), 10)
+    await site.submit_one("a")
+    await site.submit(new_job("a"), new_job("a"), new_job("f", strategy="fifo"))
+    await site.submit(new_job("a"), new_job("b"))
+
+    async def heard() -> bool:
+        return sorted(ears.looks[1:], key=repr) == [None, ["a:22"], ["a:22"], []]
+
+    await until_async(heard, "one look for each queue of each submission")
+    hearing.cancel()
