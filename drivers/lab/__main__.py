@@ -15,6 +15,8 @@ from typing import Any
 
 from drivers.lab.addresses import DEFAULT_HOST
 from drivers.lab.control import Control
+from drivers.lab.countdown import MINUTE_MS
+from drivers.lab.device import Device
 from drivers.lab.fleet import PERSONAS, Fleet, Plan
 from drivers.lab.users import PASSWORD, SECRET, USERNAME, USERS, Credentials, User
 
@@ -38,9 +40,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prefix", default="R", help="of their names: R1, R2, …")
     parser.add_argument("--host", default=DEFAULT_HOST, help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="of the first device; 0: free ones (default)")
+    parser.add_argument("--https-port", type=int, default=0, help="the same for eAPI, where the platform has it")
     parser.add_argument("--spread", action="store_true", help="an address each from --host on, one port (Linux)")
     parser.add_argument("--user", type=_user, action="append", default=[], help="name:password[:privilege], again")
     parser.add_argument("--reload-ms", type=float, default=1000, help="how long a reload takes (default %(default)s)")
+    parser.add_argument("--minute-ms", type=float, default=MINUTE_MS, help="a minute of a device's timers")
     parser.add_argument("--record", metavar="FILE", help="append what the devices receive, as JSON lines")
     parser.add_argument("--exit-with-stdin", action="store_true", help="end when stdin does")
     return parser
@@ -72,8 +76,10 @@ async def _serve(options: argparse.Namespace) -> None:
         prefix=options.prefix,
         host=options.host,
         port=options.port,
+        https_port=options.https_port,
         spread=options.spread,
         reload_ms=options.reload_ms,
+        minute_ms=options.minute_ms,
         record=options.record,
     )
     ended = _ended(with_stdin=options.exit_with_stdin)
@@ -88,13 +94,20 @@ async def _serve(options: argparse.Namespace) -> None:
 
 def _announcement(fleet: Fleet, control: Control) -> dict[str, Any]:
     credentials = fleet.credentials
+    certificate = {"eapi_ca": fleet.eapi_ca} if fleet.eapi_ca else {}
     return {
-        "devices": [{"name": d.name, "host": d.host, "port": d.port} for d in fleet.devices.values()],
+        "devices": [_whereabouts(device) for device in fleet.devices.values()],
         "username": credentials.primary.name,
         "password": credentials.primary.password,
         "secret": credentials.secret,
         "control": control.address,
+        **certificate,
     }
+
+
+def _whereabouts(device: Device) -> dict[str, Any]:
+    https = {"https_port": device.https_port} if device.https_port else {}
+    return {"name": device.name, "host": device.host, "port": device.port, **https}
 
 
 def _ended(*, with_stdin: bool) -> asyncio.Event:

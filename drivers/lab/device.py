@@ -12,6 +12,7 @@ class Device:
     def __init__(self, name: str, persona: Persona) -> None:
         self.name, self.persona, self.faults = name, persona, Faults()
         self.host, self.port = "", 0
+        self.https_port: int | None = None  # where it answers eAPI, if it does
         self.on_restart: Callable[[], None] = lambda: None
 
     def restart(self) -> None:

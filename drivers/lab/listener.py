@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import socket
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 import asyncssh
 
@@ -15,24 +17,59 @@ from drivers.lab.users import Credentials
 _BACKLOG = 128
 
 
-class Listener:
-    """Admits the clients of one device."""
+class Service(Protocol):
+    """What is behind a door."""
+
+    async def serve(self, client: socket.socket) -> None:
+        """See to a client, at least until it is logged in."""
+
+    def send_away(self) -> None:
+        """Close every connection."""
+
+    def tasks(self) -> Iterable[asyncio.Task[Any]]:
+        """What still runs for clients that `serve` is done with."""
+
+
+class SshService:
+    """SSH logins and sessions on one device."""
 
     def __init__(
         self, device: Device, journal: Journal, credentials: Credentials, options: asyncssh.SSHServerConnectionOptions
     ) -> None:
         self._device, self._journal, self._credentials, self._options = device, journal, credentials, options
+        self._doors: set[Door] = set()
+
+    async def serve(self, client: socket.socket) -> None:
+        """See a client through its login; from there on asyncssh calls us."""
+        door = Door(self._device, self._journal, self._credentials, client, self._doors)
+        # A client may leave, or fail, at any point of the handshake: nothing to report.
+        with contextlib.suppress(OSError, asyncssh.Error, asyncio.CancelledError):
+            await asyncssh.run_server(client, options=self._options, server_factory=lambda: door)
+
+    def send_away(self) -> None:
+        for door in list(self._doors):
+            door.abort()
+
+    def tasks(self) -> Iterable[asyncio.Task[Any]]:
+        return [door.task for door in self._doors if door.task is not None]
+
+
+class Listener:
+    """Admits the clients of one device to one service. `address` is where, once bound."""
+
+    def __init__(self, device: Device, journal: Journal, service: Service) -> None:
+        self._device, self._journal, self._service = device, journal, service
+        self.address = ("", 0)
         self._socket: socket.socket | None = None
         self._open = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._doors: set[Door] = set()
         self._silent: list[socket.socket] = []
         self._coming_up: asyncio.TimerHandle | None = None
 
     def bind(self, host: str, port: int) -> None:
         """Take an address (port 0: a free one) and listen. Raises OSError when it is taken."""
         self._bind(host, port)
-        self._device.host, self._device.port = self._sockname()
+        self.address = self._sockname()
         self.update()
 
     def _bind(self, host: str, port: int) -> None:
@@ -54,7 +91,7 @@ class Listener:
             self._coming_up.cancel()
         self._coming_up = loop.call_later(after_s, self._come_up)
         self.update()
-        loop.call_soon(self.send_away)
+        loop.call_soon(self._service.send_away)
 
     def _come_up(self) -> None:
         self._coming_up = None
@@ -70,12 +107,13 @@ class Listener:
             self._open = True
         elif self._open and not wanted:
             self._close_socket()
-            self._bind(self._device.host, self._device.port)  # bound but not listening: refused, and still ours
+            self._bind(*self.address)  # bound but not listening: refused, and still ours
         if not self._device.faults.has(Silent):
             self._end_silence()
 
     def _close_socket(self) -> None:
-        assert self._socket is not None
+        if self._socket is None:
+            return
         if self._open:
             asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
@@ -96,21 +134,9 @@ class Listener:
         elif faults.strike(Silent):
             self._silent.append(client)
         else:
-            task = asyncio.create_task(self._serve(client))
+            task = asyncio.create_task(self._service.serve(client))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, client: socket.socket) -> None:
-        """See a client through its login; from there on asyncssh calls us."""
-        door = Door(self._device, self._journal, self._credentials, client, self._doors)
-        # A client may leave, or fail, at any point of the handshake: nothing to report.
-        with contextlib.suppress(OSError, asyncssh.Error, asyncio.CancelledError):
-            await asyncssh.run_server(client, options=self._options, server_factory=lambda: door)
-
-    def send_away(self) -> None:
-        """Close every connection."""
-        for door in list(self._doors):
-            door.abort()
 
     def _end_silence(self) -> None:
         while self._silent:
@@ -122,8 +148,8 @@ class Listener:
             self._coming_up.cancel()
         self._close_socket()
         self._end_silence()
-        self.send_away()
-        tasks = [*self._tasks, *(door.task for door in self._doors if door.task is not None)]
+        self._service.send_away()
+        tasks = [*self._tasks, *self._service.tasks()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

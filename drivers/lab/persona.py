@@ -1,6 +1,6 @@
 """What a platform must provide to be simulated. The transport knows no more of it than this."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from drivers.lab.terminal import Terminal
 from drivers.lab.users import User
@@ -36,6 +36,20 @@ class Cli(Protocol):
 
     def log_out(self) -> None:
         """The session has ended, however it did."""
+
+
+@runtime_checkable
+class Exits(Protocol):
+    """A conversation that ends with an exit status, as a shell's does."""
+
+    status: int
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A persona with timers: `minute_ms` is how long a minute of theirs takes."""
+
+    minute_ms: float
 
 
 class Persona(Protocol):

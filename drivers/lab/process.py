@@ -25,11 +25,12 @@ class LabError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LabDevice:
-    """Where a simulated device is."""
+    """Where a simulated device is; `https_port` is that of its eAPI, if it has one."""
 
     name: str
     host: str
     port: int
+    https_port: int | None = None
 
 
 class LabProcess:
@@ -37,13 +38,14 @@ class LabProcess:
 
     The child ends with its parent, however that ends. Every method is blocking and may be called from any thread.
     `password` and `secret` are random unless given; `users` are further logins. `options` are more arguments for the
-    command line.
+    command line. `eapi_ca` is the certificate (PEM) of the devices' HTTPS ports, empty without any.
     """
 
     def __init__(
         self,
         devices: int = 1,
         *,
+        persona: str = "ios",
         username: str = "admin",
         password: str | None = None,
         secret: str | None = None,
@@ -56,13 +58,14 @@ class LabProcess:
         record: str | os.PathLike[str] | None = None,
         options: Sequence[str] = (),
     ) -> None:
-        flags = {"devices": devices, "host": host, "port": port, "prefix": prefix, "reload-ms": reload_ms}
-        self._arguments = [f"--{name}={value}" for name, value in flags.items()]
+        flags = {"devices": devices, "persona": persona, "host": host, "port": port, "prefix": prefix}
+        self._arguments = [f"--{name}={value}" for name, value in flags.items()] + [f"--reload-ms={reload_ms}"]
         self._arguments += ["--spread"] * spread + ([f"--record={os.fspath(record)}"] if record else []) + [*options]
         self._environ = _environ(username, password, secret, users)
         self._child: subprocess.Popen[str] | None = None
         self.devices: tuple[LabDevice, ...] = ()
         self.username, self.password, self.secret = username, "", ""
+        self.eapi_ca = ""
         self._control: Mapping[str, Any] = {}
 
     def __enter__(self) -> Self:
@@ -97,6 +100,7 @@ class LabProcess:
         self.devices = tuple(LabDevice(**device) for device in announced["devices"])
         self.username, self.password = announced["username"], announced["password"]
         self.secret, self._control = announced["secret"], announced["control"]
+        self.eapi_ca = announced.get("eapi_ca", "")
 
     def stop(self) -> int:
         """End the lab in good order; by force if it does not. Returns its exit status; harmless when it has ended."""

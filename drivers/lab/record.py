@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from itertools import takewhile
+from itertools import count, takewhile
 from typing import Any, Literal
 
 Kind = Literal["command", "answer"]
@@ -72,6 +72,7 @@ class Journal:
         self.stats: dict[str, Stats] = {}
         self._running: dict[str, dict[int, Entry]] = {}
         self._seq = 0
+        self._sessions = count(1)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if path else None
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
@@ -113,6 +114,10 @@ class Journal:
         self.logins.append(Login(device, user, ok))
         self._write("login", asdict(self.logins[-1]))
         self._changed()
+
+    def next_session(self) -> int:
+        """A number for a session that begins."""
+        return next(self._sessions)
 
     def session(self, device: str, change: Literal[1, -1]) -> None:
         """A session has begun or ended."""

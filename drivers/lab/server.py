@@ -5,13 +5,13 @@ import logging
 import socket
 import struct
 from collections.abc import Callable
-from itertools import count
 
 import asyncssh
 
 from drivers.lab.device import Device
 from drivers.lab.faults import Drop, How, RefuseLogin, Slow
 from drivers.lab.record import Journal
+from drivers.lab.scp import Files, is_scp
 from drivers.lab.shell import Shell
 from drivers.lab.terminal import Terminal
 from drivers.lab.users import Credentials, User
@@ -19,7 +19,6 @@ from drivers.lab.users import Credentials, User
 _LOGIN_TIMEOUT_S = 60
 _PIECE_BYTES = 32_768
 _RST = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close() sends RST
-_session_numbers = count(1)
 
 
 def ssh_options(version: str) -> asyncssh.SSHServerConnectionOptions:
@@ -53,7 +52,7 @@ class Door(asyncssh.SSHServer):
         self._client, self._doors = client, doors
         self._connection: asyncssh.SSHServerConnection | None = None
         self._user: User | None = None
-        self.task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[int] | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
@@ -85,10 +84,14 @@ class Door(asyncssh.SSHServer):
         channel: asyncssh.SSHServerChannel[bytes] = self._connection.create_server_channel(encoding=None)
         return channel, SshSession(self, self._serve)
 
-    def _serve(self, terminal: Terminal, line: str | None) -> asyncio.Task[None]:
+    def _serve(self, session: "SshSession", line: str | None) -> asyncio.Task[int]:
         assert self._user is not None
-        shell = Shell(self._device, self._journal, terminal, self._user, next(_session_numbers))
-        self.task = asyncio.create_task(shell.run() if line is None else shell.run_once(line))
+        shell = Shell(self._device, self._journal, session.terminal, self._user, self._journal.next_session())
+        files = self._device.persona
+        if line is not None and is_scp(line) and isinstance(files, Files):
+            self.task = asyncio.create_task(shell.run_scp(line, files, session.read_raw()))
+        else:
+            self.task = asyncio.create_task(shell.run() if line is None else shell.run_once(line))
         return self.task
 
     def is_connected(self) -> bool:
@@ -116,13 +119,14 @@ class Door(asyncssh.SSHServer):
 class SshSession(asyncssh.SSHServerSession[bytes]):
     """A channel as a terminal's `Wire`."""
 
-    def __init__(self, door: Door, serve: Callable[[Terminal, str | None], asyncio.Task[None]]) -> None:
+    def __init__(self, door: Door, serve: "Callable[[SshSession, str | None], asyncio.Task[int]]") -> None:
         self._door, self._serve = door, serve
         self._line: str | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[int] | None = None
         self._room = asyncio.Event()
         self._room.set()
-        self._terminal = Terminal(self)
+        self._raw: asyncio.StreamReader | None = None
+        self.terminal = Terminal(self)
 
     def connection_made(self, chan: "asyncssh.SSHServerChannel[bytes]") -> None:
         self._channel = chan
@@ -135,7 +139,7 @@ class SshSession(asyncssh.SSHServerSession[bytes]):
         self._resize(width, height)
 
     def _resize(self, width: int, height: int) -> None:
-        self._terminal.width, self._terminal.length = width, height
+        self.terminal.width, self.terminal.length = width, height
 
     def shell_requested(self) -> bool:
         return True
@@ -145,29 +149,41 @@ class SshSession(asyncssh.SSHServerSession[bytes]):
         return True
 
     def session_started(self) -> None:
-        self._task = self._serve(self._terminal, self._line)
+        self._task = self._serve(self, self._line)
         self._task.add_done_callback(self._finished)
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def read_raw(self) -> asyncio.StreamReader:
+        """From now on, what the client sends is data and not typed."""
+        self._raw = asyncio.StreamReader()
+        return self._raw
+
+    def _finished(self, task: asyncio.Task[int]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:  # a mistake of the lab's: show it
             asyncio.get_running_loop().call_exception_handler({"message": "lab session", "exception": error})
             self._door.abort()
         elif not self._channel.is_closing():
-            self._channel.exit(0)
+            self._channel.exit(0 if task.cancelled() else task.result())
 
     def data_received(self, data: bytes, _datatype: int | None) -> None:
-        self._terminal.feed(data)
+        if self._raw is not None:
+            self._raw.feed_data(data)
+        else:
+            self.terminal.feed(data)
 
     def eof_received(self) -> bool:
-        self._terminal.hang_up()
+        if self._raw is not None:
+            self._raw.feed_eof()
+        self.terminal.hang_up()
         return True
 
     def break_received(self, _msec: int) -> bool:
-        self._terminal.feed(b"\x03")
+        self.terminal.feed(b"\x03")
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._room.set()
+        if self._raw is not None:
+            self._raw.feed_eof()
         if self._task is not None:
             self._task.cancel()
         if exc is None:

@@ -47,9 +47,14 @@ class Bent:
             wire.write(data)
             await wire.drain()
             return
-        for byte in data:
-            wire.write(bytes((byte,)))
-            await asyncio.sleep(self._one_byte.gap_ms / 1000)
+        await one_by_one(data, wire, self._one_byte.gap_ms)
+
+
+async def one_by_one(data: bytes, wire: Wire, gap_ms: float) -> None:
+    """Send byte by byte, `gap_ms` apart."""
+    for byte in data:
+        wire.write(bytes((byte,)))
+        await asyncio.sleep(gap_ms / 1000)
 
 
 async def _hold(armed: Armed, resume_ms: float | None) -> None:

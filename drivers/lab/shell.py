@@ -1,11 +1,13 @@
 """One session: read a line, record it, let faults strike, let the persona answer."""
 
 import asyncio
+from collections.abc import Callable
 
 from drivers.lab.device import Device
 from drivers.lab.faults import Ask, Huge, NonUtf8, PromptChange, Slow, Struck
-from drivers.lab.persona import LoggedOut, Rebooting
+from drivers.lab.persona import Exits, LoggedOut, Rebooting
 from drivers.lab.record import Ending, Entry, Journal
+from drivers.lab.scp import Files, Scp
 from drivers.lab.shape import Bent, filler
 from drivers.lab.terminal import HungUp, Terminal, Typed
 from drivers.lab.users import User
@@ -20,13 +22,13 @@ class Shell:
         self._cli = device.persona.log_in(terminal, user)
         terminal.on_answer = self._record_answer
 
-    async def run(self) -> None:
+    async def run(self) -> int:
         """Serve until the user logs out, the device restarts or the client is gone."""
         self._journal.session(self._device.name, 1)
         try:
             await self._greet()
             while True:
-                typed = await self._terminal.read_line(helper=self._cli.help)
+                typed = await self._terminal.read_line(helper=self._helper())
                 await self._recorded(typed)
         except (LoggedOut, HungUp):
             pass
@@ -35,12 +37,15 @@ class Shell:
         finally:
             self._cli.log_out()
             self._journal.session(self._device.name, -1)
+        return self._status()
 
-    async def run_once(self, line: str) -> None:
-        """Obey one line without a prompt, as `ssh device "show version"` does."""
+    async def run_once(self, line: str) -> int:
+        """Obey one line without a prompt, as `ssh device "show version"` does; return its exit status."""
         self._journal.session(self._device.name, 1)
         try:
             self._terminal.echo, self._terminal.length = False, 0
+            if isinstance(self._cli, Exits):  # a program's output, not a screen's
+                self._terminal.newline = "\n"
             await self._recorded(Typed(line), prompt=False)
         except (LoggedOut, HungUp):
             pass
@@ -49,6 +54,32 @@ class Shell:
         finally:
             self._cli.log_out()
             self._journal.session(self._device.name, -1)
+        return self._status()
+
+    async def run_scp(self, line: str, files: Files, reader: asyncio.StreamReader) -> int:
+        """Send or take a file instead; return the exit status. Nothing that comes is recorded but the line."""
+        self._journal.session(self._device.name, 1)
+        entry, status = self._begin(line), 1
+        ending: Ending = "lost"
+        try:
+            struck = self._device.faults.strike_line(line)
+            status = await Scp(files, self._user, reader, self._terminal.wire, struck).run(line)
+            ending = "done"
+        except HungUp:
+            pass
+        finally:
+            self._journal.end(entry, ending)
+            self._cli.log_out()
+            self._journal.session(self._device.name, -1)
+        return status
+
+    def _helper(self) -> Callable[[str], str] | None:
+        """What `?` does: nothing in a shell, where it is a character like any other."""
+        return None if isinstance(self._cli, Exits) else self._cli.help
+
+    def _status(self) -> int:
+        """The session's exit status, where the platform has such a thing."""
+        return self._cli.status if isinstance(self._cli, Exits) else 0
 
     async def _greet(self) -> None:
         self._bend(self._device.faults.strike_line(""))

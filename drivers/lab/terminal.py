@@ -62,6 +62,7 @@ class Terminal:
 
     def __init__(self, wire: Wire, *, length: int = 24, width: int = 80, echo: bool = True) -> None:
         self.wire, self.length, self.width, self.echo = wire, length, width, echo
+        self.newline = "\r\n"
         self.shape: Shape | None = None
         self.on_answer: Callable[[str], None] = lambda _: None
         self._typed, self._shown = bytearray(), bytearray()
@@ -142,8 +143,8 @@ class Terminal:
             self._shown += data
 
     def write(self, text: str) -> None:
-        """Show text; `\\n` becomes CR LF."""
-        self._shown += text.replace("\n", "\r\n").encode()
+        """Show text; `\\n` becomes `newline`."""
+        self._shown += text.replace("\n", self.newline).encode()
 
     def write_raw(self, data: bytes) -> None:
         self._shown += data

@@ -1,6 +1,6 @@
 """The IOS command line, put together: a session that takes lines, and the persona that opens them."""
 
-from drivers.lab.ios import configure
+from drivers.lab.ios import configure, paths, revert
 from drivers.lab.ios import exec as exec_mode
 from drivers.lab.ios.grammar import CliError, Grammar
 from drivers.lab.ios.router import Router
@@ -31,6 +31,7 @@ class IosCli(Session):
             return
         indent = len(self.prompt())
         self.history.append(text.strip())
+        revert.touch(self)
         try:
             await self._obey(text)
         except CliError as error:
@@ -58,3 +59,29 @@ class Ios(Router):
 
     def log_in(self, terminal: Terminal, user: User) -> IosCli:
         return IosCli(self, terminal, user)
+
+    def read_file(self, user: User, path: str) -> bytes:
+        """A file for SCP (`scp.Files`). Raises OSError with IOS's words."""
+        self._admit(user)
+        try:
+            return paths.read(self, path)
+        except paths.NoFile as missing:
+            raise OSError(missing.text.strip()) from None
+
+    def write_file(self, user: User, path: str, content: bytes) -> None:
+        self._admit(user)
+        try:
+            paths.write(self, path, content)
+        except paths.NoFile as missing:
+            raise OSError(missing.text.strip()) from None
+
+    def room_for(self, user: User, path: str, size_bytes: int) -> None:
+        self._admit(user)
+        if size_bytes > self.flash.free_bytes:
+            raise OSError(f"{path}: No space left on device")
+
+    def _admit(self, user: User) -> None:
+        if "ip scp server enable" not in self.running.blocks:
+            raise PermissionError("Administratively disabled.")
+        if user.privilege < 15:
+            raise PermissionError("Privilege denied.")

@@ -1,6 +1,7 @@
 """A configuration: top-level lines, some with lines of their own below them."""
 
 import re
+from collections.abc import Iterator
 
 # Where IOS shows what; the rest comes between the interfaces and the lines, in the order of entry.
 _ORDER = ("version", "service", "hostname", "boot", "enable", "aaa", "clock", "vrf", "username", "vlan", "interface")
@@ -9,6 +10,7 @@ _LAST = ("banner", "line", "ntp")
 _INTERFACES = (
     "Async", "BVI", "Bundle-Ether", "Dialer", "Ethernet", "FastEthernet", "FortyGigabitEthernet", "GigabitEthernet",
     "HundredGigE", "Loopback", "Port-channel", "Serial", "TenGigabitEthernet", "Tunnel", "TwentyFiveGigE", "Vlan",
+    "mgmt",
 )  # fmt: skip
 _VIRTUAL = ("BVI", "Dialer", "Loopback", "Port-channel", "Tunnel", "Vlan")
 
@@ -21,10 +23,12 @@ class Config:
 
     @classmethod
     def parse(cls, text: str) -> "Config":
-        """Read what `lines` writes. Indented lines belong to the line above; `!` is a comment."""
+        """Read what `lines` writes, up to an `end`. Indented lines belong to the line above; `!` is a comment."""
         config = cls()
         below: list[str] = []
-        for line in text.splitlines():
+        for line in _whole(text):
+            if line == "end":
+                break
             if line.startswith(" "):
                 below.append(line.strip())
             elif line and not line.startswith("!"):
@@ -92,6 +96,15 @@ class Config:
 
     def interfaces(self) -> list[str]:
         return sorted((top.partition(" ")[2] for top in self.blocks if top.startswith("interface ")), key=_natural)
+
+
+def _whole(text: str) -> Iterator[str]:
+    """Lines, a banner with all of its own as one."""
+    lines = iter(text.replace("\x03", "^C").splitlines())
+    for line in lines:
+        while line.startswith("banner ") and line.count("^C") == 1 and (more := next(lines, None)) is not None:
+            line += "\n" + more
+        yield line.rstrip()
 
 
 def starts_with(line: str, words: str) -> bool:

@@ -5,7 +5,7 @@ import ipaddress
 from drivers.lab.ios import exec as exec_mode
 from drivers.lab.ios.config import interface_name, is_virtual
 from drivers.lab.ios.grammar import CliError, Grammar, Incomplete, Invalid, Parsed, words_of
-from drivers.lab.ios.keywords import BELOW, GLOBAL, ON_BY_DEFAULT, Action, Line, Section, Special
+from drivers.lab.ios.keywords import BELOW, ON_BY_DEFAULT, Action, Line, Section, Special
 from drivers.lab.ios.router import sealed
 from drivers.lab.ios.session import Session
 
@@ -29,7 +29,7 @@ async def obey(session: Session, line: str) -> None:
 
 
 def grammar(session: Session) -> Grammar[Action]:
-    return BELOW.get(session.mode, GLOBAL)
+    return BELOW.get(session.mode, session.global_words)
 
 
 def _parse(session: Session, line: str, start: int = 0) -> Parsed[Action]:
@@ -38,8 +38,8 @@ def _parse(session: Session, line: str, start: int = 0) -> Parsed[Action]:
     Where both could be meant (`ip route …` below an interface) the closer reading counts. Raises CliError.
     """
     if session.section is None:
-        return GLOBAL.parse(line, start)
-    wide = _parse_globally(line, start)
+        return session.global_words.parse(line, start)
+    wide = _parse_globally(session, line, start)
     try:
         near = grammar(session).parse(line, start)
     except Invalid:
@@ -52,9 +52,9 @@ def _parse(session: Session, line: str, start: int = 0) -> Parsed[Action]:
     return wide
 
 
-def _parse_globally(line: str, start: int) -> Parsed[Action] | None:
+def _parse_globally(session: Session, line: str, start: int) -> Parsed[Action] | None:
     try:
-        return GLOBAL.parse(line, start)
+        return session.global_words.parse(line, start)
     except CliError:
         return None
 
@@ -78,10 +78,12 @@ def _enter(session: Session, line: str, parsed: Parsed[Action]) -> None:
         case Special.VLAN:
             _vlan(session, parsed.args[0], line)
         case Special.IP_ADDRESS:
-            _check_address(line, parsed.args[0])
+            _check_address(line, parsed.args[0], prefix=session.prefix_lengths)
             config.enter(session.section, text, None if text.endswith(" secondary") else "ip address")
         case Special.ENABLE_SECRET:
-            config.enter(None, f"enable secret 9 {sealed(parsed.args[0])}", "enable secret")
+            secret = parsed.args[0]
+            shown = secret.removeprefix("9 ") if secret.startswith("9 $9$") else sealed(secret)
+            config.enter(None, f"enable secret 9 {shown}", "enable secret")
     session.router.touch(session.user.name)
 
 
@@ -101,18 +103,18 @@ def _vlan(session: Session, text: str, line: str) -> None:
     session.configure("config-vlan", f"vlan {text}")
 
 
-def _check_address(line: str, text: str) -> None:
-    """`dhcp`, or an address and a mask. Raises CliError."""
+def _check_address(line: str, text: str, *, prefix: bool) -> None:
+    """`dhcp`, or an address and a mask (`prefix`: its length). Raises CliError."""
     words = text.split()
     columns = {word.text: word.column for word in words_of(line)}
     if words[0] == "dhcp":
         return
-    for word in words[:2]:
+    for word in words[: 1 if prefix else 2]:
         try:
-            ipaddress.IPv4Address(word)
+            _ = ipaddress.IPv4Interface(word) if prefix else ipaddress.IPv4Address(word)
         except ValueError:
             raise Invalid(columns[word]) from None
-    if len(words) < 2:
+    if len(words) < 2 and not prefix:
         raise Incomplete
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from drivers.lab.ios import archive, files, replace, revert, show_ip
 from drivers.lab.ios.filters import Filter, parse_filter, split_pipe
 from drivers.lab.ios.grammar import Grammar
 from drivers.lab.ios.session import Args, Do, Session, Show
@@ -31,6 +32,8 @@ def _filtered(output: Output, chosen: Filter) -> Iterator[str]:
 
 
 def grammar(session: Session) -> Grammar[Show | Do]:
+    if session.exec_words is not None:
+        return session.exec_words
     return _PRIVILEGED if session.privileged else _USER
 
 
@@ -78,18 +81,11 @@ async def _configure(session: Session, _: Args) -> None:
 
 
 async def _configure_terminal(session: Session, _: Args) -> None:
-    session.terminal.write("Enter configuration commands, one per line.  End with CNTL/Z.\n")
-    session.configure()
+    session.enter_configuration()
 
 
 async def _save(session: Session, _: Args) -> None:
-    session.router.save()
-    session.terminal.write("Building configuration...\n[OK]\n")
-
-
-async def _copy_to_startup(session: Session, _: Args) -> None:
-    await session.terminal.ask("Destination filename [startup-config]? ")
-    await _save(session, ())
+    await files.save(session)
 
 
 async def _erase(session: Session, _: Args) -> None:
@@ -114,23 +110,13 @@ async def _wants_to_save(session: Session) -> bool:
         session.terminal.write("% Please answer 'yes' or 'no'.\n")
 
 
-async def _delete(session: Session, args: Args) -> None:
-    name = args[0].rpartition(":")[2].lstrip("/")
-    name = await session.terminal.ask(f"Delete filename [{name}]? ") or name
-    if not await session.terminal.confirm(f"Delete flash:/{name}? [confirm]"):
-        return
-    if session.router.flash.pop(name, None) is None:
-        session.terminal.write(f"%Error deleting flash:/{name} (No such file or directory)\n\n")
-
-
-def _dir(session: Session, _: Args) -> Output:
-    files = session.router.flash.items()
-    lines = [f"{number:>5}  -rw- {size:>12}   {name}" for number, (name, size) in enumerate(files, 1)]
-    return "\n".join(["Directory of flash:/", "", *lines, "", "255988736 bytes total (148574880 bytes free)", ""])
-
-
-_COMMANDS: dict[str, Show | Do] = {
+COMMANDS: dict[str, Show | Do] = {
     **SHOWS,
+    **archive.COMMANDS,
+    **files.COMMANDS,
+    **replace.COMMANDS,
+    **revert.COMMANDS,
+    **show_ip.COMMANDS,
     "enable": Do(_enable),
     "disable": Do(_disable),
     "exit": Do(_exit),
@@ -143,14 +129,10 @@ _COMMANDS: dict[str, Show | Do] = {
     "clear counters": Do(_nothing, 15),
     "configure": Do(_configure, 15),
     "configure terminal": Do(_configure_terminal, 15),
-    "copy running-config startup-config": Do(_copy_to_startup, 15),
-    "delete <word>": Do(_delete, 15),
-    "dir": Show(_dir, 15),
-    "dir <word>": Show(_dir, 15),
     "reload": Do(_reload, 15),
     "write": Do(_save, 15),
     "write memory": Do(_save, 15),
     "write erase": Do(_erase, 15),
 }
-_PRIVILEGED = Grammar(_COMMANDS)
-_USER = Grammar({pattern: command for pattern, command in _COMMANDS.items() if command.level <= 1})
+_PRIVILEGED = Grammar(COMMANDS)
+_USER = Grammar({pattern: command for pattern, command in COMMANDS.items() if command.level <= 1})

@@ -47,51 +47,53 @@ _EVERYWHERE: dict[str, Action] = {
 }
 
 _ANYTHING = (
-    "aaa access-list alias archive arp boot cdp clock control-plane crypto errdisable event exception ip ipv6 key lldp "
+    "aaa access-list alias arp boot cdp clock control-plane crypto errdisable event exception ip ipv6 key lldp "
     "logging login mac monitor ntp port-channel privilege radius radius-server service snmp-server spanning-tree "
     "standby tacacs tacacs-server track udld username vtp"
 )
 _IP = "as-path cef community-list domain forward-protocol ftp prefix-list scp sla ssh tftp"
-GLOBAL: Grammar[Action] = Grammar(
-    {
-        **_EVERYWHERE,
-        **{f"{keyword} <line>": Line() for keyword in _ANYTHING.split()},
-        "banner <word> <line>": Special.BANNER,
-        "class-map <line>": Section("config-cmap"),
-        "enable password <line>": Line(2),
-        "enable secret <line>": Special.ENABLE_SECRET,
-        "hostname <word>": Line(1),
-        "interface <line>": Special.INTERFACE,
-        "ip access-list extended <word>": Section("config-ext-nacl"),
-        "ip access-list standard <word>": Section("config-std-nacl"),
-        "ip default-gateway <word>": Line(2),
-        "ip domain name <word>": Line(3),
-        **{f"ip {keyword} <line>": Line() for keyword in _IP.split()},
-        "ip cef": Line(),
-        "ip http server": Line(),
-        "ip name-server <line>": Line(),
-        "ip route <line>": Line(),
-        "ip ssh version <word>": Line(3),
-        "key chain <word>": Section("config-keychain"),
-        "line <line>": Section("config-line"),
-        "logging buffered <line>": Line(2),
-        "logging host <line>": Line(),
-        "logging source-interface <line>": Line(2),
-        "logging trap <word>": Line(2),
-        "ntp server <line>": Line(),
-        "ntp source <line>": Line(2),
-        "policy-map <line>": Section("config-pmap"),
-        "route-map <line>": Section("config-route-map"),
-        "router <line>": Section("config-router"),
-        "snmp-server community <line>": Line(),
-        "snmp-server contact <line>": Line(2),
-        "snmp-server host <line>": Line(),
-        "snmp-server location <line>": Line(2),
-        "username <word> <line>": Line(2),
-        "vlan <word>": Special.VLAN,
-        "vrf definition <word>": Section("config-vrf"),
-    }
-)
+GLOBAL_WORDS: dict[str, Action] = {
+    **_EVERYWHERE,
+    **{f"{keyword} <line>": Line() for keyword in _ANYTHING.split()},
+    "archive": Section("config-archive"),
+    "banner <word> <line>": Special.BANNER,
+    "class-map <line>": Section("config-cmap"),
+    "enable password <line>": Line(2),
+    "enable secret <line>": Special.ENABLE_SECRET,
+    "file prompt <word>": Line(2),
+    "hostname <word>": Line(1),
+    "interface <line>": Special.INTERFACE,
+    "ip access-list extended <word>": Section("config-ext-nacl"),
+    "ip access-list standard <word>": Section("config-std-nacl"),
+    "ip default-gateway <word>": Line(2),
+    "ip domain name <word>": Line(3),
+    **{f"ip {keyword} <line>": Line() for keyword in _IP.split()},
+    "ip cef": Line(),
+    "ip http server": Line(),
+    "ip name-server <line>": Line(),
+    "ip route <line>": Line(),
+    "ip ssh version <word>": Line(3),
+    "key chain <word>": Section("config-keychain"),
+    "line <line>": Section("config-line"),
+    "logging buffered <line>": Line(2),
+    "logging host <line>": Line(),
+    "logging source-interface <line>": Line(2),
+    "logging trap <word>": Line(2),
+    "ntp server <line>": Line(),
+    "ntp source <line>": Line(2),
+    "policy-map <line>": Section("config-pmap"),
+    "route-map <line>": Section("config-route-map"),
+    "router <line>": Section("config-router"),
+    "snmp-server community <line>": Line(),
+    "snmp-server contact <line>": Line(2),
+    "snmp-server host <line>": Line(),
+    "snmp-server location <line>": Line(2),
+    "username <word> <line>": Line(2),
+    "version <word>": Line(1),
+    "vlan <word>": Special.VLAN,
+    "vrf definition <word>": Section("config-vrf"),
+}
+GLOBAL: Grammar[Action] = Grammar(GLOBAL_WORDS)
 
 _INTERFACE = (
     "bandwidth carrier-delay cdp channel-group crypto delay encapsulation ip ipv6 keepalive lldp load-interval "
@@ -110,6 +112,13 @@ _BELOW: dict[str, dict[str, Action]] = {
         "speed <word>": Line(1),
         "switchport access vlan <word>": Line(3),
         "switchport mode <line>": Line(2),
+    },
+    "config-archive": {
+        "log <line>": Line(),
+        "maximum <word>": Line(1),
+        "path <word>": Line(1),
+        "time-period <word>": Line(1),
+        "write-memory": Line(),
     },
     "config-cmap": {"match <line>": Line(), "description <line>": Line(1)},
     "config-ext-nacl": {f"{word} <line>": Line() for word in ("permit", "deny", "remark")},
@@ -134,9 +143,10 @@ _BELOW: dict[str, dict[str, Action]] = {
 }
 BELOW: dict[str, Grammar[Action]] = {mode: Grammar({**_EVERYWHERE, **words}) for mode, words in _BELOW.items()}
 
-# On unless denied, so that the denial is what the configuration shows.
+# On unless denied, or shown either way: the denial is what the configuration keeps.
 ON_BY_DEFAULT = frozenset(
     (
+        "aaa new-model",
         "cdp enable",
         "cdp run",
         "ip address",
@@ -145,5 +155,6 @@ ON_BY_DEFAULT = frozenset(
         "ip http server",
         "ip proxy-arp",
         "ip redirects",
+        "service password-encryption",
     )
 )

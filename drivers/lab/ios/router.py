@@ -4,8 +4,11 @@ import hashlib
 import hmac
 import time
 import zlib
+from dataclasses import dataclass, field
 
+from drivers.lab.countdown import MINUTE_MS, Countdown
 from drivers.lab.ios.config import Config
+from drivers.lab.ios.flash import Flash
 
 PHYSICAL = ("GigabitEthernet0/0", "GigabitEthernet0/1", "GigabitEthernet0/2", "GigabitEthernet0/3")
 
@@ -38,8 +41,12 @@ interface GigabitEthernet0/3
  shutdown
  duplex auto
  speed auto
+archive
+ path flash:archive
+ maximum 10
 ip forward-protocol nd
 no ip http server
+ip scp server enable
 ip ssh version 2
 line con 0
 line vty 0 4
@@ -48,19 +55,37 @@ line vty 0 4
 """
 
 
+@dataclass(slots=True)
+class Pending:
+    """A change that waits to be confirmed: whose it is, and what comes back if nobody confirms it."""
+
+    user: str
+    idle: bool
+    backup: Config
+    countdown: Countdown
+    backup_name: str
+    since: float = field(default_factory=time.time)
+
+
 class Router:
-    """What all sessions of one device share."""
+    """What all sessions of one device share. `factory` is the configuration that it comes with."""
+
+    factory = _FACTORY
 
     def __init__(self, name: str, secret: str) -> None:
         number = zlib.crc32(name.encode())
         self.secret = secret
         self.serial = f"NPL{number % 10**8:08}"
-        self.running = Config.parse(_FACTORY.format(name=name, octet=number % 254 + 1))
+        self.running = Config.parse(self.factory.format(name=name, octet=number % 254 + 1))
         self.startup: Config | None = self.running.copy()
         self.unsaved = False
         self.changed_by: str | None = None
         self.booted, self.boot_reason = time.time(), "power-on"
-        self.flash = {"c2900-universalk9-mz.SPA.157-3.M8.bin": 107_410_736, "old-config.txt": 3_120}
+        self.flash = Flash()
+        self.archived: list[str] = []  # paths, oldest first
+        self.archive_count = 1
+        self.minute_ms = MINUTE_MS
+        self.pending: Pending | None = None
         self.lines: dict[int, str] = {}  # vty number to user
 
     @property
@@ -91,9 +116,24 @@ class Router:
         """Note that `user` has changed the configuration."""
         self.unsaved, self.changed_by = True, user
 
+    def settle(self) -> None:
+        """Keep what has been changed: nothing waits to be confirmed any more."""
+        pending, self.pending = self.pending, None
+        if pending is not None:
+            pending.countdown.cancel()
+
+    def revert(self) -> None:
+        """Go back to what was running before the change that waits."""
+        pending = self.pending
+        self.settle()
+        if pending is not None:
+            self.running = pending.backup
+            self.touch(pending.user)
+
     def restart(self) -> None:
         """Boot with the saved configuration, or as from the factory."""
-        saved = self.startup or Config.parse(_FACTORY.format(name="Router", octet=1))
+        self.settle()
+        saved = self.startup or Config.parse(self.factory.format(name="Router", octet=1))
         self.running, self.unsaved = saved.copy(), False
         self.booted, self.boot_reason = time.time(), "reload"
 

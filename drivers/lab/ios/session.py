@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from drivers.lab.ios.grammar import Grammar
+from drivers.lab.ios.keywords import GLOBAL, Action
 from drivers.lab.ios.router import Router
 from drivers.lab.terminal import Output, Terminal
 from drivers.lab.users import User
@@ -12,7 +14,15 @@ _HISTORY = 20
 
 
 class Session:
-    """One login. In configuration mode, `mode` is `config…` and `section` the top-level line that is being edited."""
+    """One login. In configuration mode, `mode` is `config…` and `section` the top-level line that is being edited.
+
+    A platform that resembles IOS has other words: `global_words` in configuration mode, `exec_words` outside it (None:
+    IOS's own), or addresses with prefix lengths in place of masks.
+    """
+
+    global_words: Grammar[Action] = GLOBAL
+    prefix_lengths = False
+    exec_words: "Grammar[Show | Do] | None" = None
 
     def __init__(self, router: Router, terminal: Terminal, user: User) -> None:
         self.router, self.terminal, self.user = router, terminal, user
@@ -38,6 +48,11 @@ class Session:
     def configure(self, mode: str | None = "config", section: str | None = None) -> None:
         """Go to a configuration mode; None leaves configuration."""
         self.config_mode, self.section = mode, section
+
+    def enter_configuration(self) -> None:
+        """`configure terminal`."""
+        self.terminal.write("Enter configuration commands, one per line.  End with CNTL/Z.\n")
+        self.configure()
 
 
 Args = tuple[str, ...]

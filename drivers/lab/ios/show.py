@@ -85,24 +85,21 @@ def startup_config(session: Session, _: Args) -> Output:
     return f"Using {len(text)} out of 262136 bytes\n{text}"
 
 
-def ip_interface_brief(session: Session, _: Args) -> Output:
-    row = "{:<27}{:<16}{:<4}{:<7}{:<22}{}"
-    lines = [row.format("Interface", "IP-Address", "OK?", "Method", "Status", "Protocol").rstrip()]
-    for name in session.router.running.interfaces():
-        status, protocol = _status(session, name)
-        address = _address(session, name).partition(" ")[0] or "unassigned"
-        lines.append(row.format(name, address, "YES", "NVRAM", status, protocol))
-    return "\n".join(lines) + "\n"
-
-
-def _status(session: Session, name: str) -> tuple[str, str]:
+def status(session: Session, name: str) -> tuple[str, str]:
+    """An interface's own status and that of its line protocol."""
     below = session.router.running.blocks[f"interface {name}"]
     if "shutdown" in below:
         return "administratively down", "down"
-    return ("up", "up") if is_virtual(name) or _address(session, name) else ("down", "down")
+    return ("up", "up") if is_virtual(name) or address(session, name) else ("down", "down")
 
 
-def _address(session: Session, name: str) -> str:
+def mac(session: Session, name: str) -> str:
+    digits = f"{zlib.crc32((session.router.serial + name).encode()):08x}"
+    return f"0200.{digits[:4]}.{digits[4:]}"
+
+
+def address(session: Session, name: str) -> str:
+    """An interface's first address and mask, `dhcp`, or nothing."""
     return session.router.running.value("ip address", top=f"interface {name}")
 
 
@@ -124,18 +121,17 @@ def interface(session: Session, args: Args) -> Output:
 
 
 def _interface(session: Session, name: str) -> str:
-    status, protocol = _status(session, name)
-    digits = f"{zlib.crc32((session.router.serial + name).encode()):08x}"
+    state, protocol = status(session, name)
     description = session.router.running.value("description", top=f"interface {name}")
-    address = _address(session, name)
+    shown = address(session, name)
     return _INTERFACE.format(
         name=name,
-        status=status,
+        status=state,
         protocol=protocol,
         hardware="Loopback" if name.startswith("Loopback") else "CN Gigabit Ethernet",
-        mac=f"0200.{digits[:4]}.{digits[4:]}",
+        mac=mac(session, name),
         description=f"  Description: {description}\n" * bool(description),
-        address=f"  Internet address is {address}\n" * bool(address),
+        address=f"  Internet address is {shown}\n" * bool(shown),
     )
 
 
@@ -186,7 +182,6 @@ SHOWS = {
     "show interfaces": Show(interfaces),
     "show interfaces <line>": Show(interface),
     "show inventory": Show(inventory),
-    "show ip interface brief": Show(ip_interface_brief),
     "show privilege": Show(privilege),
     "show users": Show(users),
     "show big <word>": Show(big),

@@ -1,0 +1,1 @@
+"""A Huawei VRP8 router's command line. Every output here was written for the lab; none was recorded from a device."""
