@@ -38,6 +38,10 @@ class SessionLost(DriverError):
     """The peer closed the session after something was sent; a change may have landed."""
 
 
+class TooLarge(DriverError):
+    """A file, or an output, beyond the limit; what was there already is unharmed."""
+
+
 class SessionAborted(DriverError):
     """`Session.abort` ended the call from outside."""
 

@@ -7,14 +7,14 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 from uuid import UUID, uuid4
 
-from drivers.base import Driver, Guard, Session, Target
+from drivers.base import AnyKey, Driver, Guard, Session, Target, Trust
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,6 +44,29 @@ class Held:
     """time.monotonic() of its last use."""
 
 
+class Gate(Protocol):
+    """What the pool's owner has to say about logins."""
+
+    def trust(self, target: Target) -> Trust:
+        """What is on record of the keys of `target` and of those on the way to it."""
+
+    def login(self, target: Target) -> AbstractAsyncContextManager[None]:
+        """Around each login: raises AuthenticationFailed to forbid it, and hears how it ends."""
+
+
+class OpenGate:
+    """A gate that lets everybody in."""
+
+    def trust(self, target: Target) -> Trust:
+        """Any key will do."""
+        return AnyKey()
+
+    @asynccontextmanager
+    async def login(self, target: Target) -> AsyncIterator[None]:
+        """Nothing to say."""
+        yield
+
+
 class Lease:
     """A session lent to one job."""
 
@@ -70,9 +93,11 @@ class SessionPool:
         limits: PoolLimits,
         *,
         on_let_go: Callable[[str], None],
+        gate: Gate | None = None,
     ) -> None:
         """`on_let_go` hears the device key of each session that was closed to make room, or found dead while idle."""
         self._drivers = drivers
+        self._gate = gate or OpenGate()
         self._limits = limits
         self._on_let_go = on_let_go
         self._idle: OrderedDict[Target, Held] = OrderedDict()  # longest idle first
@@ -168,10 +193,11 @@ class SessionPool:
 
     async def _login(self, target: Target, guard: Guard) -> Session:
         self._make_room()
-        session = self._drivers[target.driver].session(target)
-        session.guard = guard
+        session = self._drivers[target.family].session(target)
+        session.guard, session.trust = guard, self._gate.trust(target)
         try:
-            await _in_thread(self._logins, session, session.open)
+            async with self._gate.login(target):
+                await _in_thread(self._logins, session, session.open)
         except BaseException:
             _throw_away(session)
             raise

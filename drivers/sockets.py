@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from drivers.base import device_key
+from drivers.base import AnyKey, Guard, Session, Target, Trust, device_key
 from drivers.errors import SessionAborted, Unreachable
 
 _SLICE_S = 0.05
@@ -115,6 +115,27 @@ class TcpLine:
         if isinstance(failure, TimeoutError):
             return f"{where} gave no answer in {timeout_s:g} s"
         return f"{where} cannot be reached: {failure.strerror or 'the connection failed'}"
+
+
+class LineSession(Session):
+    """The base of a session that is one TCP connection: whether it lives, and how it ends, is the connection's."""
+
+    def __init__(self, target: Target) -> None:
+        self.line = TcpLine(target.host, target.port)
+        self.guard: Guard = lambda: None
+        self.trust: Trust = AnyKey()
+
+    def alive(self) -> bool:
+        """See `drivers.base.Session.alive`."""
+        return self.line.alive()
+
+    def abort(self) -> None:
+        """See `drivers.base.Session.abort`."""
+        self.line.abort()
+
+    def close(self) -> None:
+        """See `drivers.base.Session.close`."""
+        self.line.close()
 
 
 def _resolve(host: str, port: int, timeout_s: float, aborted: threading.Event) -> list[_Address]:

@@ -5,7 +5,22 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from drivers.base import Arguments, Guard, Reply, Report, Session, Strategy, Target, Verdict, login_digest
+from drivers.base import (
+    AnyKey,
+    Arguments,
+    Capabilities,
+    Change,
+    ChangeArguments,
+    Guard,
+    Reply,
+    Report,
+    Session,
+    Strategy,
+    Target,
+    Trust,
+    Verdict,
+    login_digest,
+)
 from drivers.errors import SessionAborted, Unreachable
 
 PATIENCE_S = 10
@@ -24,6 +39,7 @@ class FakeSession:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.guard: Guard = lambda: None
+        self.trust: Trust = AnyKey()
         self.events: list[str] = []
         self.holding = threading.Event()
         self.released = threading.Event()
@@ -48,8 +64,9 @@ class FakeSession:
                 self._hold()
             report(Reply(command, "fine", Verdict.DONE, datetime.now(UTC), 0.0))
 
-    def apply_config(self, lines: Sequence[str], args: Arguments, report: Report) -> None:
-        self.run_commands(lines, args, report)
+    def apply_config(self, change: Change, report: Report) -> str | None:
+        self.run_commands(change.lines, change.args, report)
+        return None
 
     def _hold(self) -> None:
         self.holding.set()
@@ -84,7 +101,7 @@ class FakeDriver:
     name = "fake"
     connection_args: type[Arguments] = Login
     query_args: type[Arguments] = Arguments
-    config_args: type[Arguments] = Arguments
+    config_args: type[ChangeArguments] = ChangeArguments
     default_strategy = Strategy.PINNED
 
     def __init__(self) -> None:
@@ -98,3 +115,12 @@ class FakeDriver:
     def session(self, target: Target) -> Session:
         self.sessions.append(FakeSession(target))
         return self.sessions[-1]
+
+    def view(self, session: Session, connection: Arguments) -> Session:
+        return session
+
+    def device_types(self) -> Sequence[str]:
+        return ()
+
+    def capabilities(self, device_type: str | None) -> Capabilities:
+        return Capabilities()

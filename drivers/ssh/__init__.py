@@ -1,0 +1,1 @@
+"""What the drivers that speak SSH share: keys, host keys, the login, jump hosts, a sign of life."""
