@@ -1,21 +1,22 @@
-"""What clients may pass to the netmiko driver. An allow-list: what is not here is an error."""
+"""What clients may say of a login by netmiko. An allow-list: what is not here is an error."""
 
 from __future__ import annotations
 
 import codecs
 import difflib
-import re
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from netmiko.ssh_dispatcher import CLASS_MAPPER
-from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from drivers.base import Arguments, Secret, normalise_host
+from drivers.base import HostKeyPolicy, Secret, normalise_host
+from drivers.ssh.fields import Algorithms, FileName, Password, Phase, PrivateKey, Text
+from drivers.ssh.jump import JumpArguments
 
-DEVICE_TYPES = frozenset(name for name in CLASS_MAPPER if "_serial" not in name and name != "autodetect")
+AUTODETECT = "autodetect"
+"""A device type: the device is asked what it is, after the login."""
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-"""Characters that would end a line, or mean something to a terminal."""
+DEVICE_TYPES = frozenset(name for name in CLASS_MAPPER if "_serial" not in name)
 
 
 def _device_type(value: str) -> str:
@@ -36,40 +37,11 @@ def _encoding(value: str) -> str:
     return value
 
 
-def _no_control(value: str) -> str:
-    if CONTROL.search(value):
-        raise ValueError("must not contain control characters: the device would take what follows for a command")
-    return value
-
-
-def _secret(value: SecretStr) -> SecretStr:
-    _no_control(value.get_secret_value())
-    return value
-
-
-def _literal(value: str) -> str:
-    if "\\" in value or ".*" in value or ".+" in value:
-        raise ValueError("is literal text, not a regular expression: write the text that the device prints")
-    return value
-
-
-def _private_key(value: SecretStr) -> SecretStr:
-    if "PRIVATE KEY-----" not in value.get_secret_value():
-        raise ValueError("must be the text of a private key in PEM or OpenSSH format")
-    return value
-
-
 DeviceType = Annotated[str, AfterValidator(_device_type)]
-Text = Annotated[str, AfterValidator(_no_control)]
-Password = Annotated[Secret, AfterValidator(_secret)]
-PrivateKey = Annotated[Secret, AfterValidator(_private_key)]
-Literally = Annotated[Text, Field(min_length=1, max_length=1000), AfterValidator(_literal)]
-Phase = Annotated[float, Field(gt=0, le=120)]
 LineEnd = Literal["\n", "\r", "\r\n"]
-Algorithms = Literal["ciphers", "macs", "keys", "pubkeys", "kex", "compression"]
 
 
-class NetmikoConnection(Arguments):
+class NetmikoConnection(JumpArguments):
     """The device, and the login to it."""
 
     no_effect: ClassVar[frozenset[str]] = frozenset({"global_delay_factor", "fast_cli", "verbose"})
@@ -94,11 +66,19 @@ class NetmikoConnection(Arguments):
     global_cmd_verify: bool | None = None
     use_keys: bool = False
     pkey: PrivateKey | None = None
+    """A private key's text; at most one of `pkey` and `key_file`."""
+    key_file: FileName | None = None
+    """A private key on the worker, below one of its key folders."""
     passphrase: Secret | None = None
+    host_key_policy: HostKeyPolicy | None = None
+    """What the device's key must be; None: what the site says."""
     allow_agent: Literal[False] = False
     """The server's own keys are nobody's to use."""
     disabled_algorithms: dict[Algorithms, list[Text]] | None = None
     disable_sha2_fix: bool = False
+    legacy_algorithms: bool = False
+    """Also negotiate what is weak: CBC ciphers, 3DES, MACs of SHA-1 and MD5. What paramiko no longer has cannot be had:
+    key exchanges with SHA-1 (`diffie-hellman-group1-sha1`, `-group14-sha1`), `ssh-rsa` signatures, DSS keys."""
     encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
     default_enter: LineEnd | None = None
     response_return: Literal["\n", "\r\n"] | None = None
@@ -115,10 +95,15 @@ class NetmikoConnection(Arguments):
     def _consistent(self) -> Self:
         if (self.host is None) == (self.ip is None):
             raise ValueError("give exactly one of host and ip")
-        if self.use_keys and self.pkey is None:
-            raise ValueError("use_keys needs pkey: the server's own keys are not used")
-        if self.passphrase is not None and self.pkey is None:
-            raise ValueError("passphrase is for pkey, which is missing")
+        if self.pkey is not None and self.key_file is not None:
+            raise ValueError("give one of pkey and key_file")
+        key = self.pkey is not None or self.key_file is not None
+        if self.use_keys and not key:
+            raise ValueError("use_keys needs pkey or key_file: the server's own keys are not used")
+        if self.passphrase is not None and not key:
+            raise ValueError("passphrase is for pkey or key_file, and both are missing")
+        if self.telnet and self.proxy_host is not None:
+            raise ValueError("telnet goes through no jump host")
         return self
 
     @property
@@ -136,46 +121,3 @@ class NetmikoConnection(Arguments):
         dropped: dict[str, Any] = dict.fromkeys(self.no_effect)
         port = self.port or (23 if self.telnet else 22)
         return self.model_copy(update={"host": self.address, "ip": None, "port": port, **dropped})
-
-
-class NetmikoQuery(Arguments):
-    """How to run read commands."""
-
-    no_effect: ClassVar[frozenset[str]] = frozenset({"auto_find_prompt", "delay_factor", "max_loops"})
-
-    read_timeout: float = Field(default=30, gt=0, le=3600)
-    """Seconds that each command may take."""
-    expect_string: Literally | None = None
-    """Literal text that ends the output, instead of the prompt."""
-    cmd_verify: bool = True
-    strip_prompt: bool = True
-    strip_command: bool = True
-    normalize: bool = True
-    enable_mode: bool | None = None
-    """Whether to run privileged; by default if there is a `secret`."""
-    auto_find_prompt: bool | None = None
-    delay_factor: float | None = None
-    max_loops: int | None = None
-
-
-class NetmikoConfig(Arguments):
-    """How to enter configuration lines."""
-
-    no_effect: ClassVar[frozenset[str]] = frozenset({"delay_factor", "max_loops"})
-
-    read_timeout: float = Field(default=30, gt=0, le=3600)
-    """Seconds that each line may take."""
-    save: bool = False
-    """Save the configuration afterwards, as the platform does it."""
-    error_pattern: Literally | None = None
-    """Literal text that means a line was refused, besides the built-in ones."""
-    config_mode_command: Text | None = None
-    enter_config_mode: bool = True
-    exit_config_mode: bool = True
-    cmd_verify: bool = True
-    strip_prompt: bool = True
-    strip_command: bool = True
-    enable_mode: bool | None = None
-    """Whether to run privileged; by default yes, where the platform knows the difference."""
-    delay_factor: float | None = None
-    max_loops: int | None = None

@@ -11,14 +11,17 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import paramiko
 from netmiko.base_connection import BaseConnection
 from netmiko.exceptions import NetmikoAuthenticationException, ReadTimeout
 from netmiko.ssh_dispatcher import CLASS_MAPPER
 
+from drivers.base import AnyKey, Trust
 from drivers.netmiko.channels import EventChannel, LineTelnet, TelnetEventChannel
-from drivers.netmiko.prompt import last_line
+from drivers.netmiko.prompt import Prompt, last_line
 from drivers.netmiko.reads import MOVED_QUIET_S, EventReads, deadline, left, over
 from drivers.netmiko.transcript import Ending, Transcript
+from drivers.ssh.host_keys import Recorded, prefer_known
 
 _CRUMB_S = 0.02
 """Where even a prompt arrives in pieces, one that seems whole may be the beginning of a line; so wait for the next."""
@@ -28,7 +31,13 @@ _FIRST_WORDS_S, _FIRST_PAUSE_S = 0.1, 0.03
 
 
 class EventConnection(EventReads):
-    """What a platform's netmiko class becomes. Made with `auto_connect=False` and a connected `sock`, then `login`."""
+    """What a platform's netmiko class becomes. Made with `auto_connect=False` and a connected `sock`, then `login`.
+
+    `trust` and `address` (see `drivers.base.device_key`) say whose key the server may have.
+    """
+
+    trust: Trust = AnyKey()
+    address: str = ""
 
     # ── login ──
 
@@ -37,6 +46,11 @@ class EventConnection(EventReads):
         self._modify_connection_params()
         self.establish_connection()
         on_shell()
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Prepare the terminal as the platform wants it, and learn the prompt."""
+        self._settled = False
         self._try_session_preparation()
         for _ in range(3):  # what netmiko took for a prompt may have been a '#' in a banner
             if self._full_prompt and self.settle(1.0) and last_line(self._tail).strip() == self._full_prompt:
@@ -53,14 +67,28 @@ class EventConnection(EventReads):
             self.channel = TelnetEventChannel(self.remote_conn)
             self.telnet_login()
             return
-        client = self.remote_conn_pre = self._build_ssh_client()
-        client.connect(**self._connect_params_dict(), channel_timeout=self.conn_timeout)
+        client = self.connect_client()
         shell = self.remote_conn = client.invoke_shell(term="vt100", width=width, height=height)
         shell.settimeout(self.blocking_timeout)
         if self.keepalive:
             shell.get_transport().set_keepalive(int(self.keepalive))
         self.channel = EventChannel(shell)
         self.special_login_handler()
+
+    def connect_client(self) -> paramiko.SSHClient:
+        """Log in by SSH, without a shell."""
+        client: paramiko.SSHClient = self._build_ssh_client()
+        self.remote_conn_pre = client
+        client.set_missing_host_key_policy(Recorded(self.trust, self.address))
+        client.connect(
+            **self._connect_params_dict(), channel_timeout=self.conn_timeout, transport_factory=self._transport_on
+        )
+        return client
+
+    def _transport_on(self, sock: Any, **options: Any) -> paramiko.Transport:
+        transport = paramiko.Transport(sock, **options)
+        prefer_known(transport, self.trust.known(self.address))
+        return transport
 
     def _try_session_preparation(self, force_data: bool = True) -> None:
         """netmiko's, without its `disconnect` on failure, which types into the command line."""
@@ -143,9 +171,11 @@ class EventConnection(EventReads):
         verify: bool = True,
         normalize: bool = True,
         may_move: bool = True,
+        home: Prompt | None = None,
     ) -> str:
         """Send one line; return everything from its echo to `ending`. With `may_move`, a changed prompt ends it too.
 
+        `home` is another prompt that the line may lead to, perhaps under a new name.
         Raises ReadTimeout after `timeout_s` seconds, and never sends the line twice.
         """
         verify = verify if self.global_cmd_verify is None else self.global_cmd_verify
@@ -156,7 +186,7 @@ class EventConnection(EventReads):
             if over(until):
                 raise ReadTimeout("no prompt in time")
             quiet = not self.channel.wait(left(until, MOVED_QUIET_S))
-            if quiet and may_move and transcript.echoed and self._moved(transcript.tail):
+            if quiet and may_move and transcript.echoed and self._moved(transcript.tail, home):
                 break
         return transcript.text()
 
@@ -176,9 +206,9 @@ class EventConnection(EventReads):
         self._full_prompt = last_line(tail)
         return True
 
-    def _moved(self, tail: str) -> bool:
+    def _moved(self, tail: str, home: Prompt | None = None) -> bool:
         prompt = self.prompt
-        name = None if prompt.related(tail) else prompt.renamed(tail)
+        name = None if prompt.related(tail) else prompt.renamed(tail) or (home.renamed(tail) if home else None)
         if name is not None:
             self.base_prompt = name
         elif not prompt.related(tail):

@@ -41,7 +41,7 @@ def login_failure(error: Exception, where: str, said: str = "") -> DriverError:
     if isinstance(error, AuthenticationException):
         return _authentication_failure(error, where, said)
     if isinstance(error, IncompatiblePeer):
-        return Unreachable(f"{where} and this client have no SSH algorithm in common")
+        return Unreachable(f"{where} and this client have no SSH algorithm in common (see legacy_algorithms)")
     if isinstance(error, ChannelException):
         return Unreachable(f"{where} accepted the login but opened no shell")
     if isinstance(error, (ReadTimeout, ValueError, IndexError)):

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 import paramiko
 from netmiko.exceptions import ReadTimeout
-from paramiko.ssh_exception import AuthenticationException
 
-from drivers.base import Arguments, Guard, Reply, Report, Target, Verdict
-from drivers.errors import AuthenticationFailed, CommandRejected, DriverError, SessionAborted, Unreachable
-from drivers.netmiko.arguments import CONTROL, NetmikoConfig, NetmikoConnection, NetmikoQuery
-from drivers.netmiko.change import Change
+from drivers.base import AnyKey, Arguments, Change, Guard, Reply, Report, Sink, Source, Target, Transfer, Trust, Verdict
+from drivers.errors import CommandRejected, DriverError, SessionAborted, Unreachable
+from drivers.netmiko.arguments import AUTODETECT, NetmikoConnection
 from drivers.netmiko.channels import PeerClosed
-from drivers.netmiko.connection import EventConnection, connection_class
-from drivers.netmiko.failure import call_failure, login_failure
-from drivers.netmiko.login import Watch, parameters, ping
+from drivers.netmiko.connection import EventConnection
+from drivers.netmiko.detection import DETECTION_S, become, detect
+from drivers.netmiko.driver_args import NetmikoConfig, NetmikoQuery
+from drivers.netmiko.entry import Entry
+from drivers.netmiko.failure import call_failure
+from drivers.netmiko.link import Link
+from drivers.netmiko.privilege import Privilege
+from drivers.netmiko.procedures import Procedure, procedure_for
 from drivers.netmiko.refusal import Refusals
-from drivers.sockets import TcpLine
-
-_IDLE_POLL_S = 10.0
-"""How often paramiko's thread wakes up without data; its own 0.1 s costs a quarter of a core at 1,000 sessions."""
+from drivers.netmiko.scp import Scp
+from drivers.netmiko.transfer import Copy
+from drivers.ssh.fields import CONTROL
 
 _REST_S = 0.25
 """How long late output may still take to end in the prompt before a job."""
@@ -33,83 +36,65 @@ _REST_S = 0.25
 class NetmikoSession:
     """A `drivers.base.Session`. A job that leaves the device at another prompt ends it: `alive` is then False."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, key_folders: Sequence[Path] = ()) -> None:
         assert isinstance(target.connection, NetmikoConnection)
         self.guard: Guard = lambda: None
+        self.trust: Trust = AnyKey()
         self._where = target.device_key
         self._login = target.connection
-        self._line = TcpLine(target.host, target.port)
+        self._target, self._key_folders = target, key_folders
+        self._link = Link(target, key_folders)
+        self._files: Link | None = None  # a second connection, while a file is on its way
         self._refusals = Refusals(self._login.device_type)
         self._connection: EventConnection | None = None
-        self._aborted = self._overdue = False  # ended from another thread: by `abort`, by the login's watch
         self._spent = False
         self._sent = False
-        self._privileged: bool | None = None  # None: not looked at yet
-        self._privileged_at_login: bool | None = None
+        self._privilege = Privilege(self._where)
+        self.device_type = self._login.device_type
+        """netmiko's; of a login with `autodetect` what was found, once it is open."""
 
     # ── life ──
 
     def open(self) -> None:
         """See `drivers.base.Session.open`."""
-        watch = Watch(self._expire)
+        finish = self._detect if self._login.device_type == AUTODETECT else None
         try:
-            sock = self._line.connect(self._login.timeout)
-            connection = connection_class(self._login.device_type)(**parameters(self._login, sock))
-            connection.gate = self._before_write
-            self._connection = connection
-            watch.arm(connection.conn_timeout + (connection.auth_timeout or 0) + self._login.timeout)
-            connection.login(on_shell=lambda: watch.arm(2 * self._login.timeout))
-            sock.settimeout(_IDLE_POLL_S)
-        except Exception as error:  # netmiko's platform code raises what it likes; `_login_failure` sorts it
-            watch.stop()
-            failure = self._login_failure(error)
+            self._connection = self._link.open(self.trust, self._before_write, finish, DETECTION_S)
+        except DriverError:
             self.close()
-            raise failure from error
-        finally:
-            watch.stop()
+            raise
 
     def alive(self) -> bool:
         """False if the session is known to be dead, or not to stand where jobs start from. Any thread."""
-        connection = self._connection
-        if connection is None or self._aborted or self._spent or connection.channel.closed():
-            return False
-        return self._line.alive() if self._login.telnet else _transport(connection).is_active()
+        return self._connection is not None and not self._spent and self._link.alive()
 
     def ping(self, timeout_s: float) -> bool:
         """An SSH request that any server answers, within `timeout_s` seconds; for telnet no more than `alive`."""
-        if self._connection is None or not self.alive():
-            return False
-        return self._login.telnet or ping(_transport(self._connection), timeout_s)
+        return not self._spent and self._link.ping(timeout_s)
 
     def prompt(self) -> str:
         """The device's prompt as last seen, "" before the login."""
         return self._connection.prompt.text if self._connection else ""
 
     def abort(self) -> None:
-        """End whatever the session's thread does by shutting its socket down. Any thread."""
-        self._aborted = True
-        self._line.abort()
+        """End whatever the session's thread does by shutting its sockets down. Any thread."""
+        for link in (self._link, self._files):
+            if link is not None:
+                link.abort()
 
     def close(self) -> None:
         """Close without a word to the command line. Idempotent."""
         self._spent = True
-        self._line.abort()
-        client = getattr(self._connection, "remote_conn_pre", None)
-        transport = client.get_transport() if client else None
-        if client is not None and transport is not None:
-            if transport.is_alive():
-                transport.join(1.0)  # ends now that its socket is shut down; before, nobody may reuse its descriptor
-            client.close()
-        self._line.close()
+        self._close_files()
+        self._link.close()
 
     # ── work ──
 
     def run_commands(self, commands: Sequence[str], args: Arguments, report: Report) -> None:
         """See `drivers.base.Session.run_commands`."""
         assert isinstance(args, NetmikoQuery)
-        default = True if self._login.secret is not None else None
         with self._call(commands, args.read_timeout) as connection:
-            self._privilege(connection, default if args.enable_mode is None else args.enable_mode)
+            self._privilege.want(connection, self._privileged(args))
             home = connection.prompt
             refused = [command for command in commands if self._ask(connection, command, args, report)]
             stays = args.expect_string is None or connection.at_home(_REST_S)  # a text may end a command at a question
@@ -119,16 +104,77 @@ class NetmikoSession:
                     f"{len(refused)} of {len(commands)} commands were refused, the first: {refused[0]}"
                 )
 
-    def apply_config(self, lines: Sequence[str], args: Arguments, report: Report) -> None:
-        """See `drivers.base.Session.apply_config`."""
+    def apply_config(self, change: Change, report: Report) -> str | None:
+        """See `drivers.base.ConfigSession.apply_config`."""
+        with self._procedure(change, report) as procedure:
+            return procedure.apply()
+
+    def undo(self, change: Change, report: Report) -> None:
+        """See `drivers.base.ConfigSession.undo`."""
+        with self._procedure(change, report) as procedure:
+            procedure.undo()
+
+    def keep(self, change: Change, report: Report) -> None:
+        """See `drivers.base.ConfigSession.keep`."""
+        with self._procedure(change, report) as procedure:
+            procedure.keep()
+
+    def confirm(self, change: Change, report: Report) -> None:
+        """See `drivers.base.ConfigSession.confirm`."""
+        with self._procedure(change, report) as procedure:
+            procedure.confirm()
+
+    @contextmanager
+    def _procedure(self, change: Change, report: Report) -> Iterator[Procedure]:
+        """The steps of one change, in privileged mode. A session that a refusal left elsewhere is over."""
+        args = change.args
         assert isinstance(args, NetmikoConfig)
-        with self._call(lines, args.read_timeout) as connection:
-            self._privilege(connection, True if args.enable_mode is None else args.enable_mode)
-            change = Change(connection, args, report)
-            change.apply(lines)
-            if args.save:
-                change.save()
+        with self._call(change.lines, args.read_timeout) as connection:
+            self._privilege.want(connection, True if args.enable_mode is None else args.enable_mode)
+            home = connection.prompt
+            try:
+                yield procedure_for(Entry(connection, args, report), change)
+            except CommandRejected:
+                self._spent = not home.is_like(connection.prompt.text)
+                raise
             self._spent = not args.exit_config_mode
+
+    def upload(self, transfer: Transfer, source: Source, report: Report) -> None:
+        """See `drivers.base.FileSession.upload`."""
+        with self._copy(transfer, report) as (copy, scp):
+            copy.upload(source, scp)
+
+    def download(self, transfer: Transfer, sink: Sink, report: Report) -> None:
+        """See `drivers.base.FileSession.download`."""
+        with self._copy(transfer, report) as (copy, scp):
+            copy.download(sink, scp)
+
+    @contextmanager
+    def _copy(self, transfer: Transfer, report: Report) -> Iterator[tuple[Copy, Callable[[], Scp]]]:
+        """A transfer, and what opens the connection that it needs besides the session's."""
+        args = transfer.args
+        assert isinstance(args, NetmikoQuery)
+        with self._call((), args.read_timeout) as connection:
+            self._privilege.want(connection, self._privileged(args))
+            try:
+                yield Copy(connection, transfer, report), partial(self._scp, args.read_timeout)
+            finally:
+                self._close_files()
+
+    def _scp(self, timeout_s: float) -> Scp:
+        channel = self.another_login().open_session(timeout=timeout_s)
+        channel.settimeout(timeout_s)
+        return Scp(channel, self._before_write)
+
+    def _close_files(self) -> None:
+        if self._files is not None:
+            self._files.close()
+            self._files = None
+
+    def _privileged(self, args: NetmikoQuery) -> bool | None:
+        """Whether to run privileged; None: as the login left it."""
+        default = True if self._login.secret is not None else None
+        return default if args.enable_mode is None else args.enable_mode
 
     def _ask(self, connection: EventConnection, command: str, args: NetmikoQuery, report: Report) -> bool:
         """Run one command and report it; True if it was refused."""
@@ -139,7 +185,7 @@ class NetmikoSession:
         started, clock = datetime.now(UTC), time.perf_counter()
         output = connection.send_command(
             command,
-            expect_string=None if args.expect_string is None else re.escape(args.expect_string),
+            expect_string=args.ending,
             **args.model_dump(include={"read_timeout", "strip_prompt", "strip_command", "normalize", "cmd_verify"}),
         )
         refused = self._refusals.in_answer(output)
@@ -147,34 +193,31 @@ class NetmikoSession:
         report(Reply(command, output, verdict, started, time.perf_counter() - clock, exit_status=int(refused)))
         return refused
 
-    def _privilege(self, connection: EventConnection, wanted: bool | None) -> None:
-        """Enter or leave enable mode. A session that its login made privileged stays so."""
-        if wanted is None or wanted is self._privileged:
-            return
-        privileged = connection.check_enable_mode()
-        if self._privileged_at_login is None:
-            self._privileged_at_login = privileged
-        if wanted and not privileged:
-            self._enable(connection)
-            privileged = True
-        elif privileged and not wanted and not self._privileged_at_login:
-            with connection.answering():
-                connection.exit_enable_mode()
-            privileged = False
-        self._privileged = privileged
-        connection.relearn()
+    # ── for other drivers ──
 
-    def _enable(self, connection: EventConnection) -> None:
-        try:
-            with connection.answering():
-                connection.enable()
-        except (ValueError, ReadTimeout, AuthenticationException) as error:
-            why = (
-                "refused the enable password"
-                if connection.secret
-                else "wants an enable password, and there is no secret"
-            )
-            raise AuthenticationFailed(f"{self._where} {why}") from error
+    @contextmanager
+    def borrowed(self, lines: Sequence[str], timeout_s: float, *, privileged: bool | None) -> Iterator[EventConnection]:
+        """Lend the open connection for one call of another driver's, within this session's care for errors.
+
+        `lines` are what it is about to send. What it leaves behind is looked at: the next call starts at a prompt.
+        """
+        with self._call(lines, timeout_s) as connection:
+            self._privilege.want(connection, privileged)
+            try:
+                yield connection
+            except CommandRejected:
+                connection.relearn()
+                raise
+            connection.relearn()
+
+    def another_login(self) -> paramiko.Transport:
+        """A second SSH login on the device, for files: checked like the first, ended by `abort`, closed by the caller.
+
+        Raises Unreachable, AuthenticationFailed, HostKeyMismatch, SessionAborted, LeaseLost.
+        """
+        self._files = Link(self._target, self._key_folders)
+        self._before_write()  # after an `abort` that did not find the second link, too
+        return self._files.open_transport(self.trust)
 
     # ── errors ──
 
@@ -187,6 +230,8 @@ class NetmikoSession:
         _refuse_unsendable(lines, connection.encoding)
         self._sent = False
         try:
+            if not self._link.line.alive():  # the kernel hears of it before paramiko's thread does
+                raise PeerClosed("the device closed the session")
             if not connection.at_home(_REST_S):
                 raise ReadTimeout("unread output")
             yield connection
@@ -194,34 +239,22 @@ class NetmikoSession:
             raise
         except Exception as error:  # netmiko's platform code raises what it likes; `call_failure` sorts it
             self._spent = True
-            if self._aborted:
+            if self._link.aborted:
                 raise SessionAborted(f"the call on {self._where} was aborted") from error
             raise call_failure(error, self._where, timeout_s, sent=self._sent) from error
 
     def _before_write(self) -> None:
-        if self._aborted:
+        if self._link.aborted:
             raise SessionAborted(f"the session on {self._where} was aborted")
         self.guard()
         if self._connection is not None and self._connection.channel.closed():
             raise PeerClosed("the device closed the session")
         self._sent = True
 
-    def _expire(self) -> None:
-        self._overdue = True
-        self._line.abort()
-
-    def _login_failure(self, error: Exception) -> DriverError:
-        if self._aborted:
-            return SessionAborted(f"the login on {self._where} was aborted")
-        if self._overdue:
-            return Unreachable(f"{self._where} did not finish the login in time")
-        return login_failure(error, self._where, self._connection.tail if self._connection else "")
-
-
-def _transport(connection: EventConnection) -> paramiko.Transport:
-    transport = connection.remote_conn_pre.get_transport() if connection.remote_conn_pre else None
-    assert transport is not None
-    return transport
+    def _detect(self, connection: EventConnection) -> None:
+        self.device_type = detect(connection, self._where)
+        become(connection, self.device_type)
+        self._refusals = Refusals(self.device_type)
 
 
 def _refuse_unsendable(lines: Sequence[str], encoding: str) -> None:

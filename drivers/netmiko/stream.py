@@ -6,7 +6,10 @@ import codecs
 import re
 from collections.abc import Callable
 
-_CUT_ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*)?\Z")
+_CUT_ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]*|\[\?2004l)?\Z")
+
+_PASTE_ENDS = "\x1b[?2004l\r"
+"""What readline (bash) sends before each output: the return goes with it, and begins no line."""
 
 
 class TextStream:
@@ -25,6 +28,7 @@ class TextStream:
         """The text that `data` completes."""
         text = self._held + self._decoder.decode(data)
         text, self._held = _split(text, strip_codes is not None)
+        text = text.replace(_PASTE_ENDS, "") if strip_codes else text
         if not text:
             return ""
         normal = self._joined(text, normalise) if "\r" in text else text
@@ -41,7 +45,7 @@ class TextStream:
 
 def _split(text: str, codes: bool) -> tuple[str, str]:
     """What can be judged now, and what the next piece may change: carriage returns, the start of a terminal code."""
-    ready = text.rstrip("\r")
+    ready = text if codes and text.endswith(_PASTE_ENDS) else text.rstrip("\r")
     cut = _CUT_ESCAPE.search(ready) if codes else None
     end = cut.start() if cut else len(ready)
     return text[:end], text[end:]

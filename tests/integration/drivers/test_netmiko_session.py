@@ -10,7 +10,7 @@ from typing import Any
 import netmiko
 import pytest
 
-from drivers.base import Reply, Session, Verdict
+from drivers.base import Change, Reply, Session, Verdict
 from drivers.errors import (
     AuthenticationFailed,
     CommandRejected,
@@ -40,9 +40,11 @@ from drivers.lab import (
 )
 from drivers.netmiko import NetmikoConfig, NetmikoConnection, NetmikoDriver, NetmikoQuery
 from drivers.netmiko.session import NetmikoSession
+from drivers.sockets import TcpLine
 
 QUERY = NetmikoQuery(read_timeout=5)
 CONFIG = NetmikoConfig(read_timeout=5)
+NAME = "np0123456789ab"
 OPERATOR = User("operator", "operator-password", privilege=1)
 Opener = Callable[..., NetmikoSession]
 
@@ -101,9 +103,9 @@ def ask(session: Session, *commands: str, args: NetmikoQuery = QUERY) -> list[Re
     return replies
 
 
-def change(session: Session, *lines: str, args: NetmikoConfig = CONFIG) -> list[Reply]:
+def change(session: NetmikoSession, *lines: str, args: NetmikoConfig = CONFIG) -> list[Reply]:
     replies: list[Reply] = []
-    session.apply_config(lines, args, replies.append)
+    session.apply_config(Change(lines, args, NAME), replies.append)
     return replies
 
 
@@ -213,8 +215,9 @@ def test_a_question_within_a_change_is_never_answered(
     session = opened()
     lab.set_faults(device, Ask(command="no ip", question=question))
     replies: list[Reply] = []
+    lines = ["ip domain lookup", "no ip domain lookup"]
     with pytest.raises(ReplyTimeout):
-        session.apply_config(["ip domain lookup", "no ip domain lookup"], NetmikoConfig(read_timeout=1), replies.append)
+        session.apply_config(Change(lines, NetmikoConfig(read_timeout=1), NAME), replies.append)
     assert [reply.command for reply in replies] == ["ip domain lookup"]
     assert not session.alive()
     session.close()
@@ -263,7 +266,7 @@ def test_it_stops_at_the_first_refused_line(opened: Opener, lab: LabProcess, dev
     replies: list[Reply] = []
     lines = ["interface GigabitEthernet0/1", "bogus", "description never"]
     with pytest.raises(CommandRejected, match="line 2 of 3"):
-        session.apply_config(lines, NetmikoConfig(save=True), replies.append)
+        session.apply_config(Change(lines, NetmikoConfig(save=True), NAME), replies.append)
     assert [reply.verdict for reply in replies] == [Verdict.DONE, Verdict.REFUSED, Verdict.SKIPPED]
     assert (replies[2].started_at, replies[2].exit_status, replies[2].duration_s) == (None, None, 0.0)
     assert " description never" not in lab.running_config(device)
@@ -479,7 +482,8 @@ def test_an_idle_session_wakes_up_rarely(opened: Opener) -> None:
     """paramiko's thread polls at its socket's timeout, and the socket is ours."""
     session = opened()
     assert session._connection is not None
-    sock = session._line.sock
+    assert isinstance(session._link.line, TcpLine)
+    sock = session._link.line.sock
     assert sock is not None
     assert sock is session._connection.remote_conn_pre.get_transport().sock  # type: ignore[union-attr]
     assert sock.gettimeout() == 10

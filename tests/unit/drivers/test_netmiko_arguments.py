@@ -9,6 +9,8 @@ from drivers.netmiko import NetmikoConfig, NetmikoConnection, NetmikoDriver, Net
 
 BASE: dict[str, Any] = {"device_type": "cisco_ios", "host": "192.0.2.1", "username": "admin", "password": "hunter2"}
 
+JUMP: dict[str, Any] = {"proxy_host": "jump", "proxy_username": "u", "proxy_password": "p"}
+
 
 def connection(**changes: Any) -> NetmikoConnection:
     fields = BASE | changes
@@ -20,7 +22,6 @@ def connection(**changes: Any) -> NetmikoConnection:
     [
         ({"device_type": "cisco_iso"}, "did you mean cisco_ios"),
         ({"device_type": "cisco_ios_serial"}, "not a device type"),
-        ({"device_type": "autodetect"}, "not a device type"),
         ({"host": ...}, "exactly one of host and ip"),
         ({"ip": "192.0.2.2"}, "exactly one of host and ip"),
         ({"host": "no host"}, "not a host name"),
@@ -34,9 +35,15 @@ def connection(**changes: Any) -> NetmikoConnection:
         ({"password": "a\nreload"}, "control characters"),
         ({"secret": "a\rb"}, "control characters"),
         ({"username": "a\nb"}, "control characters"),
-        ({"use_keys": True}, "use_keys needs pkey"),
+        ({"use_keys": True}, "use_keys needs pkey or key_file"),
         ({"pkey": "/root/.ssh/id_rsa"}, "text of a private key"),
         ({"passphrase": "x"}, "passphrase is for pkey"),
+        ({"pkey": "-----BEGIN PRIVATE KEY-----", "key_file": "k"}, "give one of pkey and key_file"),
+        (
+            {"device_type": "cisco_ios_telnet", "proxy_host": "j", "proxy_username": "u", "proxy_password": "p"},
+            "telnet",
+        ),
+        ({"host_key_policy": "sometimes"}, "strict"),
         ({"allow_agent": True}, "False"),
         ({"disabled_algorithms": {"everything": []}}, "kex"),
         ({"default_enter": "reload\n"}, "Input should be"),
@@ -49,7 +56,7 @@ def test_connection_errors_say_what_to_do(changes: dict[str, Any], said: str) ->
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["ssh_config_file", "key_file", "session_log", "sock", "ssh_strict", "auto_connect"])
+@pytest.mark.parametrize("name", ["ssh_config_file", "session_log", "sock", "ssh_strict", "auto_connect"])
 def test_what_could_reach_the_server_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
         connection(**{name: "x"})

@@ -33,7 +33,6 @@ def test_classes_are_made_once() -> None:
 def test_serial_lines_are_not_device_types() -> None:
     assert "cisco_ios_serial" in CLASS_MAPPER
     assert not {name for name in DEVICE_TYPES if "serial" in name}
-    assert "autodetect" not in DEVICE_TYPES
 
 
 def unconnected() -> EventConnection:
