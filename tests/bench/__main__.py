@@ -34,6 +34,7 @@ from tests.bench.measure import Bench, Measure, Site
 from tests.bench.past import listings
 from tests.bench.plans import Plans
 from tests.bench.single import latency, submission
+from tests.bench.templating import templating
 from tests.postgres import open_directory
 from tests.stack import Stack
 
@@ -91,6 +92,7 @@ GROUPS: dict[str, Callable[[Site], Iterator[Measure]]] = {
     "listings": listings,
     "bulk": great_bulk,
     "failover": failover,
+    "templating": templating,
 }
 
 
