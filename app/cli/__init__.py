@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import rich_click as click
@@ -80,6 +81,30 @@ def new_key() -> None:
     from jobs.seal import new_key
 
     click.echo(new_key())
+
+
+@main.group()
+def templates() -> None:
+    """The template library."""
+
+
+@templates.command("import")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@explained
+def import_templates(folder: Path) -> None:
+    """Store all *.j2, *.textfsm, *.ttp and *.regex files below FOLDER, named by their paths there."""
+    from app.cli.templates import run_import
+
+    run_import(folder)
+
+
+@templates.command("list")
+@explained
+def list_templates() -> None:
+    """Print what is in the library."""
+    from app.cli.templates import run_list
+
+    run_list()
 
 
 @main.command()
