@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from drivers.base import Strategy
+from jobs import rollouts
 from jobs.away import is_database_away
 from jobs.bulk import Bulk
 from jobs.invalid import RequestInvalid
@@ -92,6 +93,8 @@ class BulkSubmission:
         self._name = f"{submission.principal}\x1f{submission.idempotency_key}"
         self._batch = Batch(uuid4())
         self._next = 0
+        self._rollout = bulk.options.rollout
+        self._members = 0
 
     async def run(self, slots: asyncio.Semaphore) -> Batch:
         """Queue every member that can be, at most PART in a transaction; `slots` bounds the parts at one time.
@@ -115,7 +118,17 @@ class BulkSubmission:
             if not accepted:
                 self._leave(part)
                 break
+        if self._rollout is not None:
+            await self._end_acceptance()
         return self._batch
+
+    async def _end_acceptance(self) -> None:
+        try:
+            async with self._intake.database.connect() as connection:
+                await rollouts.accepted(connection, self._batch.id)
+        except Exception as error:  # only the predicate knows which ones mean that: then the rollout goes on later
+            if not is_database_away(error):
+                raise
 
     async def _recognise(self) -> None:
         """Settle the batch's id and the digest of the whole body; the same body meets the same batch for a day."""
@@ -163,8 +176,17 @@ class BulkSubmission:
         self._batch.sample = request
         self._batch.warnings.update(dict.fromkeys(request.warnings))
         key = self._asked.idempotency_key
-        known = replace(self._asked, idempotency_key=key and f"{key}#{index}", batch_id=self._batch.id)
+        known = replace(
+            self._asked, idempotency_key=key and f"{key}#{index}", batch_id=self._batch.id, wave=self._wave()
+        )
+        self._members += 1
         return _Member(index, self._bulk.host(index), json.dumps(new_job(self._intake, request, known)))
+
+    def _wave(self) -> int | None:
+        """Which wave of the rollout the next member belongs to."""
+        if self._rollout is None:
+            return None
+        return self._members // self._rollout.wave_size(len(self._bulk.devices))
 
     async def _accept(self, part: Sequence[_Member]) -> bool:
         """Queue one part. False: PostgreSQL went away, with members accepted before."""
@@ -203,6 +225,8 @@ class BulkSubmission:
                     first = (await connection.execute(_FIRST, {"id": self._batch.id})).one_or_none()
                     if first is not None:
                         self._require_same(first.request_hash)
+                if self._rollout is not None:
+                    await rollouts.begin(connection, self._batch.id, self._rollout)
                 return await insert(connection, jobs)
 
     def _doubt(self, part: Sequence[_Member]) -> None:

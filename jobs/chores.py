@@ -10,12 +10,18 @@ import asyncpg
 import structlog
 
 from jobs.database import LOST, Connection, connect
+from jobs.settings import TaskSettings
 
 log = structlog.get_logger()
 
 LOCK = 0x6E65747075  # "netpu": pg_try_advisory_xact_lock; at most one worker does chores at a time
 MOST_EXPIRED = 1000
 MOST_PRUNED = 1000
+MOST_PIECES = 200
+"""Pieces of files that one turn removes: 100 MiB."""
+
+MOST_LOOKS = 100
+"""Detached tasks that one turn has looked at."""
 
 
 class Observer:
@@ -40,7 +46,7 @@ class Observer:
         return {worker: count for worker, (count, since) in self._seen.items() if now - since > self._dead_s}
 
 
-async def do_chores(url: str, every_s: float, dead_s: float) -> None:
+async def do_chores(url: str, every_s: float, dead_s: float, tasks: TaskSettings) -> None:
     """Look and act every `every_s` seconds or a little more, until cancelled."""
     observer = Observer(dead_s, blind_s=3 * every_s + 1)
     connection: Connection | None = None
@@ -50,7 +56,7 @@ async def do_chores(url: str, every_s: float, dead_s: float) -> None:
             try:
                 if connection is None:
                     connection = await connect(url)
-                await _do_chores_once(connection, observer)
+                await _do_chores_once(connection, observer, tasks)
             except (*LOST, asyncpg.PostgresError) as error:
                 log.warning("chores.failed", error=type(error).__name__)
                 if connection is not None:
@@ -61,7 +67,7 @@ async def do_chores(url: str, every_s: float, dead_s: float) -> None:
             connection.terminate()
 
 
-async def _do_chores_once(connection: Connection, observer: Observer) -> None:
+async def _do_chores_once(connection: Connection, observer: Observer, tasks: TaskSettings) -> None:
     rows = await connection.fetch("SELECT id, beat FROM netpulse.worker WHERE state <> 'dead'", timeout=5)
     silent = observer.look({row["id"]: row["beat"] for row in rows}, asyncio.get_running_loop().time())
     for worker, count in silent.items():  # a transaction each: see reap_worker.sql
@@ -70,9 +76,14 @@ async def _do_chores_once(connection: Connection, observer: Observer) -> None:
             log.warning("worker.reaped", worker=worker, **handed_over)
     await _alone(connection, "SELECT netpulse.expire_jobs($1)", MOST_EXPIRED)
     await _alone(connection, "SELECT netpulse.prune_workers($1)", MOST_PRUNED)
+    await _alone(connection, "SELECT netpulse.forget_unconfirmed()")
+    await _alone(connection, "SELECT netpulse.sweep_files($1)", MOST_PIECES)
+    look_after = "SELECT netpulse.look_after_tasks($1, $2, $3)"
+    await _alone(connection, look_after, tasks.look_s, tasks.retention_s, MOST_LOOKS)
+    await _alone(connection, "SELECT netpulse.advance_rollouts()")
 
 
-async def _alone(connection: Connection, sql: str, *values: int) -> Any:
+async def _alone(connection: Connection, sql: str, *values: float) -> Any:
     """What `sql` says, in a transaction of its own; None while another worker does chores."""
     async with connection.transaction():
         if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK, timeout=5):

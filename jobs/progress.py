@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from jobs.tables import job
+from jobs.tables import job, rollout
 
 _SHOWN_AS = {"claimed": "started"}
 """A claimed change has its worker already: clients see it as started."""
@@ -31,6 +31,8 @@ class BatchProgress:
     created_at: datetime
     ended_at: datetime | None
     """The last job's end; None while some have not ended."""
+    rollout: str | None = None
+    """running, stopped or done, where the bulk goes on in waves."""
 
     @property
     def ended(self) -> bool:
@@ -54,6 +56,7 @@ async def find_progress(database: AsyncEngine, batch_id: UUID) -> BatchProgress 
     )
     async with database.connect() as connection:
         groups = (await connection.execute(wanted)).all()
+        rolling = await connection.scalar(select(rollout.c.state).where(rollout.c.batch_id == batch_id))
     if not groups:
         return None
     counts = dict.fromkeys(("queued", "started", "finished", "failed", "cancelled"), 0)
@@ -70,4 +73,5 @@ async def find_progress(database: AsyncEngine, batch_id: UUID) -> BatchProgress 
         errors=errors,
         created_at=min(group.created_at for group in groups),
         ended_at=max(group.ended_at for group in groups) if ended else None,
+        rollout=rolling,
     )

@@ -19,6 +19,7 @@ from jobs.requests import Request
 from jobs.seal import Seal
 
 _SUBMIT = text("SELECT * FROM netpulse.submit_jobs(CAST(:jobs AS jsonb)) ORDER BY position")
+_SUBMIT_UPLOAD = text("SELECT * FROM netpulse.submit_upload(CAST(:jobs AS jsonb), :file)")
 
 
 class Refused(Exception):
@@ -63,6 +64,8 @@ class Submission:
     request_hashes: Sequence[str] | None = None
     """Equal for equal requests under the same key, one per secret key; None: digests of the request itself."""
     batch_id: UUID | None = None
+    wave: int | None = None
+    """Of a rollout, from 0."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ async def submit(intake: Intake, request: Request, submission: Submission) -> Ac
     if request.strategy == Strategy.PINNED:
         [job["preferred_worker"]] = await intake.candidates.propose(intake.zone_of(request), 1)
     async with intake.database.connect() as connection:
-        [answer] = await insert(connection, [json.dumps(job)])
+        [answer] = await insert(connection, [json.dumps(job)], request.file_id)
     if isinstance(answer, Refused):
         raise answer
     return answer
@@ -110,9 +113,16 @@ async def zone_warnings(intake: Intake, request: Request, accepted: Sequence[Acc
     return [f"No worker serves the zone {zone!r} now: what is queued there waits for one until its ttl is over."]
 
 
-async def insert(connection: AsyncConnection, jobs: Sequence[str]) -> list[Accepted | Refused]:
-    """Queue what can be queued of `jobs`, each the JSON of a `new_job`; an answer to each, in their order."""
-    rows = (await connection.execute(_SUBMIT, {"jobs": f"[{','.join(jobs)}]"})).all()
+async def insert(
+    connection: AsyncConnection, jobs: Sequence[str], file_id: str | None = None
+) -> list[Accepted | Refused]:
+    """Queue what can be queued of `jobs`, each the JSON of a `new_job`; an answer to each, in their order.
+
+    `file_id`: the stored file that the only one of them uploads; it is given up unless that is queued.
+    """
+    values = {"jobs": f"[{','.join(jobs)}]"}
+    statement = _SUBMIT_UPLOAD.bindparams(file=UUID(file_id)) if file_id else _SUBMIT
+    rows = (await connection.execute(statement, values)).all()
     return [_answer(row) for row in rows]
 
 
@@ -147,4 +157,5 @@ def new_job(intake: Intake, request: Request, submission: Submission) -> dict[st
         "idempotency_key": key,
         "request_hashes": (submission.request_hashes or intake.seal.digests(request.canonical())) if key else None,
         "batch_id": submission.batch_id and str(submission.batch_id),
+        "wave": submission.wave,
     }
