@@ -11,7 +11,7 @@ from typing import Any
 
 from drivers.base import Arguments
 from jobs.invalid import RequestInvalid, validated
-from jobs.requests import Execute, Request, RequestModels, arguments_of, request_of
+from jobs.requests import Execute, Options, Request, RequestModels, arguments_of, request_of
 
 MOST_DEVICES = 10_000
 MOST_TEXT = 256 * 2**20
@@ -38,6 +38,7 @@ class Bulk:
         self._common, self.devices = _parted(body)
         self._login = _object(self._common.get("connection_args", {}), "connection_args")
         self._shared: tuple[Execute, Arguments] | None = None
+        self.options = Options()
         self._check_login()
         self._check_common()
 
@@ -52,10 +53,23 @@ class Bulk:
         """The member's request. Raises RequestInvalid."""
         member = _object(self.devices[index])
         own = {name: member[name] for name in OWN if member.get(name) is not None}
-        login = {name: value for name, value in member.items() if name not in OWN}
+        login, variables = self._parted(member)
         connection = validated(self._driver.connection_args, self._login_with(login), ("connection_args",), also=OWN)
         execute, args = self._operation(own)
-        return request_of(self._driver, execute.model_copy(update={"connection_args": connection}), args)
+        changed: dict[str, Any] = {"connection_args": connection}
+        if variables:
+            changed["options"] = _with_context(execute.options, variables)
+        return request_of(self._driver, execute.model_copy(update=changed), args)
+
+    def _parted(self, member: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A member's login, and its variables: with a template, `vars` and whatever no login knows."""
+        rest = {name: value for name, value in member.items() if name not in OWN}
+        if self.options.rendering is None:
+            return rest, {}
+        variables = _object(rest.pop("vars", {}), "vars")
+        known = self._driver.connection_args.model_fields
+        others = {name: rest.pop(name) for name in [*rest] if name not in known}
+        return rest, {**others, **variables}
 
     def texts(self) -> Iterator[str]:
         """The body in pieces, the common part first: equal bodies have equal texts. Holds secrets."""
@@ -80,12 +94,13 @@ class Bulk:
         """Everything but the login. Where each member brings its operation, one stands in for theirs."""
         if any(self._common.get(name) is not None for name in _OPERATION):
             self._shared = self._operation({})
-            lines = self._shared[0].config or self._shared[0].command or []
-            if sum(map(len, lines)) * len(self.devices) > MOST_TEXT:
+            self.options = self._shared[0].options
+            source = self._shared[0].config or self._shared[0].command or []
+            if sum(map(len, source)) * len(self.devices) > MOST_TEXT:
                 raise _fault("devices", "too many for so long a command or config: send the list in parts")
         else:
             body = {**self._common, "command": "-", "connection_args": self._driver.example}
-            self._models.validate(self._driver, body)
+            self.options = self._models.validate(self._driver, body).options
 
     def _check_login(self) -> None:
         """Each given argument by itself: how they go together, only the whole login of a member shows."""
@@ -115,6 +130,12 @@ def _parted(body: object) -> tuple[dict[str, Any], list[Any]]:
     if isinstance(options, dict) and "ttl" not in {**options, **rest}:
         rest["options"] = {**options, "ttl": TTL_S}
     return rest, devices
+
+
+def _with_context(options: Options, variables: dict[str, Any]) -> Options:
+    assert options.rendering is not None
+    context = {**options.rendering.context, **variables}
+    return options.model_copy(update={"rendering": options.rendering.model_copy(update={"context": context})})
 
 
 def _object(value: object, *place: str) -> dict[str, Any]:

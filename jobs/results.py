@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,10 @@ from drivers.errors import (
     SessionLost,
     Unreachable,
 )
-from jobs.redaction import redact
+from jobs.checks import CheckFailed
+from jobs.parsing import ParsingRequired
+from jobs.redaction import redact, redact_all
+from jobs.rendering import RenderingRefused
 from jobs.seal import SealBroken
 
 
@@ -39,6 +43,24 @@ class ErrorType(StrEnum):
     RENDERING_ERROR = "RenderingError"
     PARSING_ERROR = "ParsingError"
     DRIVER_FAULT = "DriverFault"
+    CHECK_FAILED = "CheckFailed"
+
+
+class Rollback(StrEnum):
+    """How it went when a change that failed was to be undone."""
+
+    DONE = "done"
+    FAILED = "failed"
+    """Nobody knows where it stands: the job's outcome is unknown."""
+    IMPOSSIBLE = "impossible"
+    """The driver cannot, on this kind of device."""
+
+
+_UNDONE = {
+    Rollback.DONE: "The change was undone.",
+    Rollback.FAILED: "The change could not be undone.",
+    Rollback.IMPOSSIBLE: "The change stays as it is: this driver cannot undo one on this kind of device.",
+}
 
 
 LONGEST_MESSAGE = 500
@@ -69,10 +91,14 @@ _TYPES: tuple[tuple[type[BaseException], ErrorType], ...] = (
     (Expired, ErrorType.EXPIRED),
     (Cancelled, ErrorType.CANCELLED),
     (SealBroken, ErrorType.CREDENTIAL_ERROR),
+    (CheckFailed, ErrorType.CHECK_FAILED),
+    (RenderingRefused, ErrorType.RENDERING_ERROR),
+    (ParsingRequired, ErrorType.PARSING_ERROR),
 )
 
-_SAW_NOTHING_MORE = (CommandRejected, Unreachable, AuthenticationFailed, HostKeyMismatch)
-"""Errors after which it is certain what the device got of a change."""
+_ANSWERED = (CommandRejected, CheckFailed)
+_SAW_NOTHING = (Unreachable, AuthenticationFailed, HostKeyMismatch)
+"""Errors after which it is certain what the device got of a change; the latter, unless they come after it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +112,10 @@ class Outcome:
     outcome: str = "known"
     session_reused: bool | None = None
     extra_attempts: int = 0
+    difference: str | None = None
+    rollback: Rollback | None = None
+    confirm_in_s: float | None = None
+    rendered: str | None = None
 
     def result(self, job_id: UUID) -> dict[str, Any]:
         """One element of finish_jobs' `p_results`."""
@@ -96,8 +126,11 @@ class Outcome:
             "error_message": storable(self.error_message) if self.error_message else None,
             "outcome": self.outcome,
             "session_reused": self.session_reused,
-            "rendered": None,
+            "rendered": storable(self.rendered) if self.rendered is not None else None,
             "extra_attempts": self.extra_attempts,
+            "difference": storable(self.difference) if self.difference is not None else None,
+            "rollback": self.rollback,
+            "confirm_in_s": self.confirm_in_s,
         }
 
 
@@ -111,35 +144,66 @@ class Progress:
     wrote_change: bool = False
     """True once a change may have reached the device."""
     extra_attempts: int = 0
+    difference: str | None = None
+    """What a change makes different, as the device tells."""
+    rollback: Rollback | None = None
+    confirm_in_s: float | None = None
+    """Seconds for which the change waits to be confirmed, from the job's end on."""
+    changed: bool = False
+    """The change is made: nothing may be attempted again, whatever comes."""
+    rendered: str | None = None
+    """What was to be sent, where a template made it."""
+    undo_on_new_session: bool = False
+    """If the session breaks off now, the change is to be undone on another one."""
 
     def add(self, reply: Reply) -> None:
         """Keep a reply, without the login's own secrets."""
-        self.replies.append(
-            replace(
-                reply,
-                command=redact(reply.command, self.secrets),
-                stdout=redact(reply.stdout, self.secrets),
-                stderr=redact(reply.stderr, self.secrets),
-            )
+        self.replies.append(self.redacted(reply))
+
+    def redacted(self, reply: Reply) -> Reply:
+        """`reply` without the login's own secrets."""
+        return replace(
+            reply,
+            command=redact(reply.command, self.secrets),
+            stdout=redact(reply.stdout, self.secrets),
+            stderr=redact(reply.stderr, self.secrets),
+            parsed=redact_all(reply.parsed, self.secrets),
         )
 
     def finished(self) -> Outcome:
         """The job did what it was asked."""
-        return Outcome(
-            "finished", tuple(self.replies), session_reused=self.session_reused, extra_attempts=self.extra_attempts
-        )
+        return self._outcome("finished")
 
     def failed(self, error: BaseException) -> Outcome:
         """The job ended with `error`."""
-        certain = not self.wrote_change or isinstance(error, _SAW_NOTHING_MORE)
-        return Outcome(
+        certain = not self.wrote_change or isinstance(error, _ANSWERED if self.changed else _ANSWERED + _SAW_NOTHING)
+        return self._outcome(
             "cancelled" if isinstance(error, Cancelled) else "failed",
-            tuple(self.replies),
             error_type=type_of(error),
-            error_message=redact(message_of(error), self.secrets)[:LONGEST_MESSAGE],
-            outcome="known" if certain else "unknown",
+            error_message=redact(self._message(error), self.secrets)[:LONGEST_MESSAGE],
+            outcome=self._outcome_of_undoing() or ("known" if certain else "unknown"),
+        )
+
+    def _message(self, error: BaseException) -> str:
+        message = message_of(error)
+        return f"{message.removesuffix('.')}. {_UNDONE[self.rollback]}" if self.rollback else message
+
+    def _outcome_of_undoing(self) -> str | None:
+        if self.rollback is None or self.rollback is Rollback.IMPOSSIBLE:
+            return None
+        return "known" if self.rollback is Rollback.DONE else "unknown"
+
+    def _outcome(self, state: str, **fields: Any) -> Outcome:
+        return Outcome(
+            state,
+            tuple(self.replies),
             session_reused=self.session_reused,
             extra_attempts=self.extra_attempts,
+            difference=None if self.difference is None else redact(self.difference, self.secrets),
+            rollback=self.rollback,
+            confirm_in_s=self.confirm_in_s,
+            rendered=None if self.rendered is None else redact(self.rendered, self.secrets),
+            **fields,
         )
 
 
@@ -159,6 +223,19 @@ def storable(text: str) -> str:
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
+def storable_json(value: Any) -> Any:
+    """A JSON value as PostgreSQL can keep it: its texts `storable`, and no number that JSON lacks."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, list):
+        return [storable_json(inner) for inner in value]
+    if isinstance(value, dict):
+        return {storable(name): storable_json(inner) for name, inner in value.items()}
+    return value
+
+
 def output_row(job_id: UUID, position: int, reply: Reply) -> dict[str, Any]:
     """One element of `p_outputs` (see save_outputs.sql)."""
     return {
@@ -169,7 +246,9 @@ def output_row(job_id: UUID, position: int, reply: Reply) -> dict[str, Any]:
         "stdout": storable(reply.stdout),
         "stderr": storable(reply.stderr),
         "exit_status": reply.exit_status,
-        "parsed": None,
+        "parsed": storable_json(reply.parsed),
         "started_at": reply.started_at.isoformat() if reply.started_at else None,
         "duration_s": reply.duration_s,
+        "phase": reply.phase,
+        "parsing_error": reply.parsing_error,
     }

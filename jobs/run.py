@@ -4,73 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from itertools import count
-from uuid import UUID
+from typing import Any
 
-import asyncpg
 import structlog
 
-from drivers.base import Arguments, Driver, Guard, Reply, Target
-from drivers.errors import DriverError, LeaseLost
-from drivers.pool import SessionPool
+from drivers.errors import CommandRejected, DriverError, LeaseLost
+from jobs.call import Call, Work
+from jobs.changes import CHANGING, change, confirm, undo_lost
 from jobs.logs import trace_of
-from jobs.queue import Claimed, JobQueue
+from jobs.parsing import ParsingRequired, parsed
+from jobs.probes import probe
+from jobs.queries import query
+from jobs.queue import Claimed
 from jobs.redaction import secrets_of
-from jobs.results import Cancelled, ErrorType, ExecutionTimeout, Expired, Outcome, Progress, output_row
-from jobs.seal import Seal
+from jobs.rendering import rendered
+from jobs.requests import Options, driver_args
+from jobs.results import Cancelled, ErrorType, ExecutionTimeout, Expired, Outcome, Progress
+from jobs.tasks import task
+from jobs.transfers import download, upload
+from jobs.world import Running, World
 
 log = structlog.get_logger()
 
 LONGEST_BACKOFF_S = 10.0
 
-
-@dataclass(frozen=True)
-class World:
-    """What a job needs, built once in the worker's main."""
-
-    drivers: Mapping[str, Driver]
-    sessions: SessionPool
-    seal: Seal
-    queue: JobQueue
-    guard: Guard
-    running: dict[UUID, Running] = field(default_factory=dict)
-    called_off: deque[UUID] = field(default_factory=lambda: deque(maxlen=1000))
-    """Jobs that were to be stopped when they were not running here: claimed, perhaps, and about to."""
-
-    def stop(self, job_id: UUID) -> None:
-        """Abort a job, also one that starts a moment later."""
-        if job_id in self.running:
-            self.running[job_id].stop()
-        elif job_id not in self.called_off:
-            self.called_off.append(job_id)
-
-
-@dataclass
-class Running:
-    """A job under way, as somebody who wants to stop it sees it."""
-
-    scope: asyncio.Timeout
-    asked_to_stop: bool = False
-
-    def stop(self) -> None:
-        """Abort the job; it ends as `cancelled` once its device I/O has stopped."""
-        if self.scope.expired():  # asked before, or out of time: it is being aborted already
-            return
-        self.asked_to_stop = True
-        self.scope.reschedule(asyncio.get_running_loop().time())
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A claimed job, unsealed and validated again."""
-
-    job: Claimed
-    target: Target
-    lines: list[str]
-    args: Arguments
+OPERATIONS: Mapping[str, Callable[[Call], Awaitable[None]]] = {
+    "command": query,
+    "config": change,
+    "confirm": confirm,
+    "upload": upload,
+    "download": download,
+    "task": task,
+    "test": probe,
+}
+"""What is done with a session, by the job's operation."""
 
 
 async def run_job(world: World, job: Claimed) -> Outcome:
@@ -101,7 +72,7 @@ async def _within_limits(world: World, job: Claimed, progress: Progress) -> None
     try:
         async with asyncio.timeout(job.execution_timeout_s) as scope:
             world.running[job.id] = running = Running(scope)
-            await _perform(world, _unseal(world, job, progress), progress)
+            await _work(world, _unseal(world, job, progress), progress)
     except TimeoutError:
         if not scope.expired():
             raise
@@ -117,13 +88,54 @@ def _unseal(world: World, job: Claimed, progress: Progress) -> Work:
     request = job.request | json.loads(world.seal.open(job.sealed))
     connection = driver.connection_args.model_validate(request["connection_args"])
     progress.secrets = secrets_of(connection)
-    model = driver.config_args if job.operation == "config" else driver.query_args
+    model = driver.config_args if job.operation in CHANGING else driver.query_args
+    options = Options.model_validate(request.get("options", {}))
+    args = model.model_validate(driver_args(request.get("driver_args", {}), options))
+    progress.secrets = secrets_of(connection) | secrets_of(args)
     return Work(
         job=job,
+        driver=driver,
+        connection=connection,
         target=driver.target(connection),
-        lines=request[job.operation],
-        args=model.model_validate(request.get("driver_args", {})),
+        lines=_lines(job, request, options),
+        args=args,
+        options=options,
+        request=request,
     )
+
+
+def _lines(job: Claimed, request: dict[str, Any], options: Options) -> list[str]:
+    """What is sent; nothing yet where a template makes it."""
+    plain = job.operation in ("command", "config") and options.rendering is None
+    return request.get(job.operation, []) if plain else []
+
+
+async def _work(world: World, work: Work, progress: Progress) -> None:
+    """Render, talk to the device, parse."""
+    try:
+        await _perform(world, await _rendered(world, work, progress), progress)
+    except CommandRejected:
+        await _parse(world, work, progress)
+        raise
+    await _parse(world, work, progress)
+    if (wanted := work.options.parsing) and wanted.required:
+        failed = [reply for reply in progress.replies if reply.parsing_error]
+        if failed:
+            raise ParsingRequired(f"{len(failed)} outputs could not be parsed, the first: {failed[0].parsing_error}")
+
+
+async def _rendered(world: World, work: Work, progress: Progress) -> Work:
+    if work.options.rendering is None:
+        return work
+    source = work.request[work.job.operation]
+    progress.rendered, lines = await rendered(world.templates, work.options.rendering, work.job.operation, source)
+    return replace(work, lines=lines)
+
+
+async def _parse(world: World, work: Work, progress: Progress) -> None:
+    if (wanted := work.options.parsing) is not None:
+        device_type = getattr(work.connection, "device_type", None)
+        progress.replies = [await parsed(world.templates, wanted, device_type, reply) for reply in progress.replies]
 
 
 async def _perform(world: World, work: Work, progress: Progress) -> None:
@@ -134,6 +146,10 @@ async def _perform(world: World, work: Work, progress: Progress) -> None:
             await _attempt(world, work, progress)
             return
         except DriverError as error:
+            if progress.undo_on_new_session:
+                await undo_lost(world, work, progress)
+            if progress.changed:
+                raise
             stale = bool(progress.session_reused) and attempt == 0
             if not error.repeatable or not (stale or work.job.attempts + retries < work.job.max_attempts):
                 raise
@@ -147,54 +163,9 @@ async def _perform(world: World, work: Work, progress: Progress) -> None:
 async def _attempt(world: World, work: Work, progress: Progress) -> None:
     progress.session_reused = None
     keep = work.job.strategy == "pinned"
+    began = time.monotonic()
     async with world.sessions.lease(work.target, world.guard, keep=keep) as lease:
         progress.session_reused = lease.reused
-        report = _reporter(world.queue, work, progress)
-        if work.job.operation == "command":
-            await lease.call(lease.session.run_commands, work.lines, work.args, report)
-            return
-        if not progress.wrote_change:
-            # From here on nobody may run this change again: durable before the first byte.
-            progress.wrote_change = await world.queue.start(work.job.id)
-            if not progress.wrote_change:
-                raise LeaseLost("the job was taken away from this worker before anything was written")
-        await lease.call(lease.session.apply_config, work.lines, work.args, report)
-
-
-def _reporter(queue: JobQueue, work: Work, progress: Progress) -> Callable[[Reply], None]:
-    """What the session's thread calls as each command ends: keeps the reply, and writes it if the job goes on."""
-    loop = asyncio.get_running_loop()
-    recorder = Recorder(queue, work.job.id, progress)
-
-    def report(reply: Reply) -> None:
-        progress.add(reply)
-        if len(progress.replies) < len(work.lines):
-            loop.call_soon_threadsafe(recorder.note)
-
-    return report
-
-
-class Recorder:
-    """Writes the outputs of a job that goes on: one statement at a time, with all that came since the last one."""
-
-    def __init__(self, queue: JobQueue, job_id: UUID, progress: Progress) -> None:
-        self._queue = queue
-        self._job_id = job_id
-        self._progress = progress
-        self._recorded = 0
-        self._writing: asyncio.Task[None] | None = None
-
-    def note(self) -> None:
-        """There are new replies. What this does not get to, the end of the job writes."""
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write())
-
-    async def _write(self) -> None:
-        while new := self._progress.replies[self._recorded :]:
-            rows = [output_row(self._job_id, self._recorded + i, reply) for i, reply in enumerate(new)]
-            self._recorded += len(new)
-            try:
-                if not await self._queue.record(self._job_id, rows):
-                    return
-            except asyncpg.PostgresError as error:  # the end of the job writes it again, and copes with a refusal
-                log.warning("job.output_refused", job=str(self._job_id), error=type(error).__name__)
+        view = work.driver.view(lease.session, work.connection)
+        call = Call(world, work, progress, lease, view, login_s=time.monotonic() - began)
+        await OPERATIONS[work.job.operation](call)
