@@ -5,6 +5,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 
 _RST = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close() sends RST
 _PIECE = 65_536
@@ -45,12 +46,12 @@ class Cable:
 
     def pull(self) -> None:
         """Both ends see a reset. New connections work again."""
-        while self._pairs:
-            for sock in self._pairs.pop():
-                with suppress(OSError):
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST)
-                    sock.shutdown(socket.SHUT_RD)  # wakes who reads it, and puts nothing on the wire
-                sock.close()
+        pairs, self._pairs = self._pairs, []  # not those that are laid once a client has noticed
+        for sock in chain.from_iterable(pairs):
+            with suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST)
+                sock.shutdown(socket.SHUT_RD)  # wakes who reads it, and puts nothing on the wire
+            sock.close()
 
     def pinch(self) -> None:
         """Nothing goes through any more, and nobody is told, not even of an end."""
@@ -124,10 +125,13 @@ class Cable:
     def _pass_on(self, data: bytes, server: socket.socket) -> None:
         self._wait()
         self.sent += len(data)
+        last = self.pull_after_sent is not None and self.sent >= self.pull_after_sent
+        if last:
+            self.pull_after_sent, self.pull_after = None, self.received  # an answer may be there before we are
         server.sendall(data)
-        if self.pull_after_sent is not None and self.sent >= self.pull_after_sent:
-            self.pull_after_sent = None
+        if last:
             self.pull()
+            self.pull_after = None
 
     def _pass_back(self, data: bytes, client: socket.socket) -> None:
         self._wait()

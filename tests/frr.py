@@ -48,7 +48,8 @@ def running_config(router: Sshd) -> list[str]:
 def reset(router: Sshd) -> None:
     """Take back the routes that tests gave it."""
     routes = [line for line in running_config(router) if line.startswith("ip route ")]
-    vtysh(router, "configure terminal", *(f"no {route}" for route in routes))
+    if routes:
+        vtysh(router, "configure terminal", *(f"no {route}" for route in routes))
 
 
 def _vtysh(folder: Path) -> list[str]:

@@ -1,0 +1,1 @@
+"""What every driver must do, on every kind of device that it is simulated or really there for."""
