@@ -16,8 +16,9 @@ help: ## Show this list.
 demo: $(LAB) ## Run everything with 20 simulated devices, and show first results.
 	@$(BIN)/netpulse demo
 
-test: $(TEST) ## Run the tests on an embedded PostgreSQL (or on DATABASE_URL's).
-	@$(BIN)/python -m pytest $(ARGS)
+JOBS ?= 3
+test: $(TEST) ## Run the tests, JOBS=3 files at a time, on embedded PostgreSQLs (or on DATABASE_URL's).
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 SEEDS ?= 10
 faults: $(TEST) ## Run the long faults suite, SEEDS=10 times with different seeds.

@@ -31,6 +31,11 @@ async def json_body(request: AnyRequest) -> object:
         body = await request.body()
     except InternalServerException:  # Litestar's word for a client that went away: no bug of ours
         raise invalid([], "The body ended before its end", "missing") from None
+    return await decoded_json(body)
+
+
+async def decoded_json(body: bytes) -> object:
+    """What the JSON text `body` says. Raises Problem 400."""
     if not body:
         raise invalid([], "The body is empty; a JSON object is needed", "missing")
     try:

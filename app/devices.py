@@ -11,6 +11,7 @@ from litestar.params import HeaderParameter
 from app.bodies import json_body
 from app.envelope import Envelope
 from app.failures import failures
+from app.multipart import is_multipart, upload_request
 from app.services import Needed, Services
 from app.views import AcceptedView, AwaitedView, accepted_view, awaited_view
 from app.waiting import Wait, await_job
@@ -50,7 +51,10 @@ async def execute(
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Envelope[AcceptedView | AwaitedView]]:
     """Queue one job: 201. With `wait`, the answer is the job once it has ended. 200: an earlier request's job."""
-    wanted = services.models.parse(await json_body(request))
+    if is_multipart(request):
+        wanted = await upload_request(request, services)
+    else:
+        wanted = services.models.parse(await json_body(request))
     submission = Submission(request.user.name, idempotency_key)
     accepted = await submit(services.intake, wanted, submission)
     warnings = [*wanted.warnings, *await zone_warnings(services.intake, wanted, [accepted])]

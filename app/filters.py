@@ -45,6 +45,13 @@ def host_name(host: str, parameter: str = "host") -> str:
         raise invalid(["query", parameter], str(error)) from None
 
 
+def needed_host(host: str | None) -> str:
+    """`host_name` of what must be given: without it, everything would be meant. Raises Problem 400."""
+    if host is None:
+        raise invalid(["query", "host"], "is needed", "missing")
+    return host_name(host)
+
+
 def moment(parameter: str, text: str | None) -> datetime | None:
     """A date or a time by RFC 3339; UTC where it has no offset. Raises Problem 400."""
     if text is None:

@@ -15,13 +15,33 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
-from app import __version__, batches, bulk, devices, health, job_events, jobs, sessions, workers
+from app import (
+    __version__,
+    batches,
+    bulk,
+    circuits,
+    confirmations,
+    connection_test,
+    detached_tasks,
+    devices,
+    drivers,
+    health,
+    host_keys,
+    job_events,
+    jobs,
+    library,
+    sessions,
+    storage,
+    templates,
+    workers,
+)
 from app.access import AccessLog
 from app.auth import Keyring, require_key
 from app.bodies import refuse_bad_query
 from app.openapi import assets_router, openapi_config
 from app.problems import answer_error
 from app.services import Services, build_services
+from drivers.registry import warm
 from jobs.logs import configure_logs
 from jobs.settings import Settings, load_settings
 from jobs.startup import process_secrets, require
@@ -50,16 +70,39 @@ def _litestar(settings: Settings, services: Services, keyring: Keyring) -> Lites
         before_request=refuse_bad_query,
         route_handlers=[
             devices.execute,
+            connection_test.try_login,
             bulk.execute_bulk,
             jobs.list_jobs,
             jobs.get_job,
             jobs.delete_jobs,
+            confirmations.confirm_job,
             job_events.job_events,
             batches.get_batch,
             batches.batch_events,
             workers.list_workers,
             workers.delete_workers,
             sessions.list_sessions,
+            storage.get_file,
+            storage.delete_file,
+            detached_tasks.start_task,
+            detached_tasks.list_tasks,
+            detached_tasks.get_task,
+            detached_tasks.get_log,
+            detached_tasks.delete_task,
+            drivers.list_drivers,
+            drivers.get_driver,
+            host_keys.list_host_keys,
+            host_keys.post_host_key,
+            host_keys.delete_host_keys,
+            circuits.list_circuits,
+            circuits.delete_circuits,
+            templates.render_template,
+            templates.parse_output,
+            library.list_templates,
+            library.get_template,
+            library.post_template,
+            library.put_template,
+            library.delete_template,
             health.health,
         ],
     )
@@ -70,7 +113,7 @@ def _litestar(settings: Settings, services: Services, keyring: Keyring) -> Lites
         exception_handlers={HTTPException: answer_error, Exception: answer_error},
         lifespan=[partial(_lifespan, services)],
         logging_config=None,
-        openapi_config=openapi_config(__version__, keyring.parameter, services.models),
+        openapi_config=openapi_config(__version__, keyring.parameter, services.models, services.probes),
         request_max_body_size=settings.server.max_body_bytes,
         state=State({"keyring": keyring, "services": services}),
     )
@@ -79,11 +122,13 @@ def _litestar(settings: Settings, services: Services, keyring: Keyring) -> Lites
 @asynccontextmanager
 async def _lifespan(services: Services, _app: Litestar) -> AsyncIterator[None]:
     services.waiters.start()
+    threading.Thread(target=warm, args=(services.drivers,), daemon=True).start()
     _before_signals(services.waiters.dismiss)
     try:
         yield
     finally:
         await services.waiters.stop()
+        await services.templates.close()
         await services.database.dispose()
 
 

@@ -19,21 +19,36 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.static_files import create_static_files_router
 from litestar.status_codes import HTTP_404_NOT_FOUND
 
-from app.schemas import bulk_body, execute_body, request_schemas
+from app.host_keys import EXAMPLES as HOST_KEYS
+from app.host_keys import HostKeyEntry
+from app.library import EXAMPLES as TEMPLATES
+from app.library import TemplateEntry
+from app.schemas import (
+    bulk_body,
+    execute_body,
+    model_body,
+    model_schemas,
+    probe_body,
+    request_schemas,
+    task_body,
+)
+from app.templates import PARSE_EXAMPLES, RENDER_EXAMPLES, ParseBody, RenderBody
+from jobs.probes import ProbeModels
 from jobs.requests import RequestModels
 
 DOCS = "/docs"
 ASSETS = f"{DOCS}/static"
+OWN_BODIES = (HostKeyEntry, RenderBody, ParseBody, TemplateEntry)
 PUBLIC = ("/health/live", "/health/ready")
 
 
-def openapi_config(version: str, key_name: str, models: RequestModels) -> OpenAPIConfig:
+def openapi_config(version: str, key_name: str, models: RequestModels, probes: ProbeModels) -> OpenAPIConfig:
     """The description, at /docs/openapi.json, and its page, at /docs."""
     places: tuple[Any, ...] = ("header", "query", "cookie")
     schemes = {
         f"key_in_{place}": SecurityScheme(type="apiKey", name=key_name, security_scheme_in=place) for place in places
     }
-    description = Description(models)
+    description = Description(models, probes)
     return OpenAPIConfig(
         title="NetPulse",
         version=version,
@@ -65,13 +80,14 @@ def _in_envelope(response: Response[Any]) -> Response[Any]:
 class Description:
     """Repairs Litestar's description with what pydantic knows."""
 
-    def __init__(self, models: RequestModels) -> None:
+    def __init__(self, models: RequestModels, probes: ProbeModels) -> None:
         self._models = models
+        self._probes = probes
 
     def repaired(self, schema: dict[str, Any]) -> dict[str, Any]:
         """`schema` with the request bodies; changes it in place, and may be called again."""
         components = schema["components"].setdefault("schemas", {})
-        components.update(request_schemas(self._models))
+        components.update(model_schemas(*self._probes.bodies.values(), *OWN_BODIES) | request_schemas(self._models))
         for component in components.values():
             data = component.get("properties", {}).get("data", {})
             if "oneOf" in data:  # what fits JobView fits AcceptedView too
@@ -81,6 +97,16 @@ class Description:
         for path in ("/device/execute", "/device/exec"):
             schema["paths"][path]["post"]["requestBody"] = execute_body(self._models)
         schema["paths"]["/device/bulk"]["post"]["requestBody"] = bulk_body(self._models)
+        schema["paths"]["/detached-task"]["post"]["requestBody"] = task_body(self._models)
+        for path in ("/device/test-connection", "/device/test"):
+            schema["paths"][path]["post"]["requestBody"] = probe_body(self._probes)
+        schema["paths"]["/host-key"]["post"]["requestBody"] = model_body(HostKeyEntry, HOST_KEYS)
+        for path in ("/template/render", "/template/render/{engine}"):
+            schema["paths"][path]["post"]["requestBody"] = model_body(RenderBody, RENDER_EXAMPLES)
+        for path in ("/template/parse", "/template/parse/{engine}"):
+            schema["paths"][path]["post"]["requestBody"] = model_body(ParseBody, PARSE_EXAMPLES)
+        for method in ("post", "put"):
+            schema["paths"]["/template/{kind}/{name}"][method]["requestBody"] = model_body(TemplateEntry, TEMPLATES)
         return schema
 
 

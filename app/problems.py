@@ -16,6 +16,7 @@ from jobs.away import is_database_away
 from jobs.invalid import RequestInvalid
 from jobs.logs import trace_of
 from jobs.submit import KeyReused, Refused
+from jobs.templating.errors import NoChildFree, TemplateError
 
 log = structlog.get_logger()
 
@@ -44,12 +45,22 @@ def problem_of(request: AnyRequest, error: Exception) -> Problem:
             return Problem(409, f"{error}; use another key for another request.")
         case Refused():
             return Problem(409, f"{error}.")
+        case NoChildFree():
+            return Problem(503, f"Not now: {error}.", headers={"Retry-After": str(RETRY_AFTER_S)})
+        case TemplateError():
+            return _template_problem(error)
         case HTTPException():
             return _http_problem(request, error)
         case _ if is_database_away(error):
             message = "PostgreSQL is out of reach; try again, with an Idempotency-Key when you submit."
             return Problem(503, message, headers={"Retry-After": str(RETRY_AFTER_S)})
     return Problem(500, "Internal error; the X-Request-ID of this answer finds it in the log.")
+
+
+def _template_problem(error: TemplateError) -> Problem:
+    place = {key: value for key, value in (("line", error.line), ("name", error.name)) if value is not None}
+    fault = {"loc": ["template"], "msg": error.message, "type": error.kind, **place}
+    return Problem(400, f"template: {error}.", [fault])
 
 
 def _http_problem(request: AnyRequest, error: HTTPException) -> Problem:

@@ -17,11 +17,15 @@ from app.waiters import Waiters
 from drivers.base import Driver
 from drivers.registry import load_drivers
 from jobs.candidates import Candidates
+from jobs.library import Library
 from jobs.placement import load_policy
+from jobs.probes import ProbeModels
 from jobs.requests import RequestModels
 from jobs.seal import Seal
 from jobs.settings import Settings
+from jobs.storage import Storage
 from jobs.submit import Intake
+from jobs.template_runner import TemplateRunner
 
 POOL_WAIT_S = 5.0
 
@@ -36,10 +40,14 @@ class Services:
     database: AsyncEngine
     intake: Intake
     models: RequestModels
+    probes: ProbeModels
     drivers: Mapping[str, Driver]
     waiters: Waiters
     progress: ProgressFeeds
     bulk_slots: asyncio.Semaphore
+    storage: Storage
+    library: Library
+    templates: TemplateRunner
 
 
 Needed: TypeAlias = NamedDependency[Services]
@@ -49,22 +57,28 @@ Needed: TypeAlias = NamedDependency[Services]
 def build_services(settings: Settings, url: str) -> Services:
     """Build everything; connects to nothing yet. Raises ValueError for a bad secret key."""
     drivers = load_drivers()
-    database = _engine(url, settings.server.database_connections)
+    models = RequestModels(drivers)
+    database = database_engine(url, settings.server.database_connections)
     seal = Seal([key.get_secret_value() for key in settings.secret_keys])
     candidates = Candidates(database, load_policy(settings.server.placement))
     waiters = Waiters(url, database)
+    library = Library(database)
     return Services(
         database=database,
         intake=Intake(database, seal, candidates, settings.worker.zone),
-        models=RequestModels(drivers),
+        models=models,
+        probes=ProbeModels(models, drivers),
         drivers=drivers,
         waiters=waiters,
         progress=ProgressFeeds(database, waiters),
         bulk_slots=asyncio.Semaphore(BULK_PARTS),
+        storage=Storage(database, seal, settings.storage.max_bytes),
+        library=library,
+        templates=TemplateRunner.of(library.text, settings.templates),
     )
 
 
-def _engine(url: str, connections: int) -> AsyncEngine:
+def database_engine(url: str, connections: int) -> AsyncEngine:
     """Each statement commits by itself: what belongs together is one SQL function.
 
     asyncpg reads the URL, as it does for the workers: SQLAlchemy does not know libpq's parameters, nor several hosts.

@@ -26,13 +26,19 @@ class JobError:
 
 @dataclass(frozen=True, slots=True)
 class OutputMetadata:
-    """Where and how an entry came about. `verdict`: done, refused, or skipped (not sent, after a refused line)."""
+    """Where and how an entry came about. `verdict`: done, refused, or skipped (not sent, after a refused line).
+
+    `phase`: main; before and after, for a change's checks; undo, for what was done to undo it.
+    `parsing_error`: why `parsed` is null although parsing was asked for.
+    """
 
     host: str
     duration_seconds: float
     session_reused: bool | None
     verdict: str
     started_at: datetime | None
+    phase: str
+    parsing_error: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,35 @@ class OutputView:
     exit_status: int | None
     parsed: Any
     metadata: OutputMetadata
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeView:
+    """What became of a change.
+
+    `difference`: as the device tells; of a dry run, what it would have been. `rollback`: whether a change that failed
+    was undone: done, failed, or impossible. `confirm_by`: the device undoes it then, unless it is confirmed before.
+    """
+
+    difference: str | None
+    rollback: str | None
+    confirm_by: datetime | None
+    confirmed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """A file that a job brings to its device (`direction` upload), or from there. `sha256`: null until it is whole.
+
+    `url`: where it can be fetched.
+    """
+
+    id: UUID
+    name: str
+    size_bytes: int
+    sha256: str | None
+    direction: Literal["upload", "download"]
+    url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +113,10 @@ class JobView:
     schedule_id: UUID | None
     attempts: int
     submitted_by: str
+    operation: str
+    change: ChangeView | None
+    rendered: str | None
+    files: list[FileView]
     result: ResultView | None
 
 
@@ -113,12 +152,27 @@ def view(record: JobRecord) -> JobView:
         schedule_id=row.schedule_id,
         attempts=row.attempts,
         submitted_by=row.submitted_by,
+        operation=row.operation,
+        change=_change(row) if row.operation == "config" else None,
+        rendered=row.rendered,
+        files=[file_view(file) for file in record.files],
         result=_result(record),
     )
 
 
+def file_view(row: Row[Any]) -> FileView:
+    """A job's file as clients see it."""
+    kept = row.direction == "download" and row.state == "whole" and row.kept
+    url = f"/storage/{row.id}" if kept else None
+    return FileView(row.id, row.name, row.size_bytes, row.sha256, row.direction, url)
+
+
 def _seconds(begin: datetime | None, end: datetime | None) -> float | None:
     return round((end - begin).total_seconds(), 6) if begin and end else None
+
+
+def _change(row: Row[Any]) -> ChangeView:
+    return ChangeView(row.difference, row.rollback, row.confirm_by, row.confirmed_at)
 
 
 _RESULT_TYPES: dict[str, Literal[1, 2, 3]] = {"finished": 1, "failed": 2, "cancelled": 3}
@@ -142,7 +196,15 @@ def output_view(record: JobRecord, output: Row[Any]) -> OutputView:
         output.stderr,
         output.exit_status,
         output.parsed,
-        OutputMetadata(row.host, output.duration_s, row.session_reused, output.verdict, output.started_at),
+        OutputMetadata(
+            row.host,
+            output.duration_s,
+            row.session_reused,
+            output.verdict,
+            output.started_at,
+            output.phase,
+            output.parsing_error,
+        ),
     )
 
 

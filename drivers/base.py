@@ -105,7 +105,9 @@ class Reply:
     exit_status: int | None = 0
     """0 done, 1 refused, None skipped; the process's own where there is one."""
     parsed: Any = None
-    """JSON, where the device answers in structures."""
+    """JSON, where the device answers in structures, or the worker has parsed what it said."""
+    parsing_error: str | None = None
+    """The worker's: why what the device said could not be parsed."""
     phase: str = "main"
     """The worker's: what was asked `before` and `after` a change, and what was done to `undo` it."""
 
@@ -150,8 +152,10 @@ class Sink(Protocol):
 
     size: int
     """Bytes kept so far: a download goes on from there."""
-    sha256: str
-    """Of the bytes kept so far, hexadecimal: whether they are still the file's beginning."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes kept so far, hexadecimal: whether they are still the file's beginning."""
 
     def append(self, data: bytes) -> None:
         """Keep more. Raises LeaseLost if the worker may not go on, TooLarge beyond the site's limit."""
@@ -256,8 +260,8 @@ class ConfigSession(Session, Protocol):
     """A session that can change its device. After CommandRejected from `apply_config`, `undo` may still be called."""
 
     def apply_config(self, change: Change, report: Report) -> str | None:
-        """Make a change, line by line where the platform takes lines. Stops at the first refused line, reports the rest as
-        skipped, and drops the candidate where there is one.
+        """Make a change, line by line where the platform takes lines. Stops at the first refused line, reports the rest
+        as skipped, and drops the candidate where there is one.
 
         Returns the difference that it made, or with `dry_run` would make; None where the device cannot tell.
         Raises CommandRejected, ReplyTimeout, SessionLost, SessionAborted, LeaseLost.
@@ -330,6 +334,8 @@ class Driver(Protocol):
     default_strategy: Strategy
     example: dict[str, Any]
     """A `connection_args` object for the documentation; holds no working secret."""
+    example_command: str = "show version"
+    example_config: Sequence[str] = ("interface Loopback0", "description uplink")
 
     def target(self, connection: Arguments) -> Target:
         """The device and login that `connection` names."""

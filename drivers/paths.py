@@ -10,10 +10,20 @@ from drivers.errors import AuthenticationFailed
 
 
 def below(folders: Sequence[Path], name: str) -> Path:
-    """The file called `name`, absolute or relative to one of `folders`, links resolved; it lies below one of them.
+    """The file called `name`; see `found_below`.
 
     Raises AuthenticationFailed, with one sentence for a missing and for a forbidden file: nobody may probe for files.
     """
+    found = found_below(folders, name)
+    if found is None:
+        raise AuthenticationFailed(
+            "the file named in the login is in none of the folders that this worker has for such files"
+        )
+    return found
+
+
+def found_below(folders: Sequence[Path], name: str) -> Path | None:
+    """The file called `name`, absolute or relative to one of `folders`, links resolved; it lies below one of them."""
     for folder in folders:
         root = Path(os.path.realpath(folder))
         try:
@@ -23,6 +33,4 @@ def below(folders: Sequence[Path], name: str) -> Path:
             continue
         if inside:
             return found
-    raise AuthenticationFailed(
-        "the file named in the login is in none of the folders that this worker has for such files"
-    )
+    return None

@@ -32,6 +32,6 @@ def load_drivers(key_folders: Sequence[Path] = ()) -> Mapping[str, Driver]:
 
 
 def warm(drivers: Mapping[str, Driver]) -> None:
-    """Import what drivers import late: NAPALM takes most of a second, for which no event loop must wait. For a thread."""
+    """Import what drivers import late, NAPALM for most of a second: in a thread, so that no event loop waits for it."""
     for driver in drivers.values():
         driver.capabilities(None)

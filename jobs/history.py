@@ -12,7 +12,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, Select, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from jobs.tables import job, job_output, worker
+from jobs.storage import IS_KEPT
+from jobs.tables import job, job_output, stored_file, worker
+
+TRANSFERS = ("upload", "download")
+"""Operations of jobs that have files."""
 
 ENDED = frozenset({"finished", "failed", "cancelled"})
 
@@ -47,6 +51,8 @@ class JobRecord:
 
     job: Row[Any]
     outputs: Sequence[Row[Any]]
+    files: Sequence[Row[Any]] = ()
+    """What it brings to its device, or from there; each with `kept`: its content is there still."""
 
     @property
     def ended(self) -> bool:
@@ -59,7 +65,8 @@ async def find_jobs(database: AsyncEngine, where: JobFilter, limit: int, outputs
     async with database.connect() as connection:
         jobs = (await connection.execute(_selection(where).limit(limit))).all()
         outputs = await _outputs_of(connection, [row.id for row in jobs], outputs_from)
-    return [JobRecord(row, outputs[row.id]) for row in jobs]
+        files = await _files_of(connection, [row.id for row in jobs if row.operation in TRANSFERS])
+    return [JobRecord(row, outputs[row.id], files[row.id]) for row in jobs]
 
 
 async def _outputs_of(connection: AsyncConnection, ids: list[UUID], first: int) -> dict[UUID, list[Row[Any]]]:
@@ -71,6 +78,14 @@ async def _outputs_of(connection: AsyncConnection, ids: list[UUID], first: int) 
             .order_by(job_output.c.job_id, job_output.c.position)
         )
         for row in await connection.execute(wanted):
+            grouped[row.job_id].append(row)
+    return grouped
+
+
+async def _files_of(connection: AsyncConnection, ids: list[UUID]) -> dict[UUID, list[Row[Any]]]:
+    grouped: dict[UUID, list[Row[Any]]] = defaultdict(list)
+    if ids:
+        for row in await connection.execute(select(stored_file, IS_KEPT).where(stored_file.c.job_id.in_(ids))):
             grouped[row.job_id].append(row)
     return grouped
 

@@ -96,7 +96,7 @@ def _session_row(held: Held) -> dict[str, Any]:
         "id": str(held.id),
         "device_key": target.device_key,
         "host": target.host,
-        "driver": target.driver,
+        "driver": target.family,
         "username": getattr(target.connection, "username", None),
         "opened_at": held.opened_at.isoformat(),
     }

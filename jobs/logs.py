@@ -16,6 +16,10 @@ from jobs.settings import LogSettings
 QUIET = {
     # At DEBUG it writes what it sends to devices, passwords in commands included.
     "netmiko": logging.WARNING,
+    # They log what devices answer, and requests at DEBUG; what went wrong is in the job.
+    "napalm": logging.CRITICAL,
+    "ncclient": logging.CRITICAL,
+    "jnpr": logging.CRITICAL,
     "paramiko": logging.CRITICAL,  # a refused login is a result, not an event of ours; it logs tracebacks for it
     "procrastinate": logging.WARNING,
     "asyncio": logging.WARNING,

@@ -88,13 +88,15 @@ class JobQueue:
 
     async def start(self, job_id: UUID) -> bool:
         """The change is about to be written; False: it is no longer this worker's, and nothing may be written."""
-        sql = "SELECT netpulse.start_job($1, $2)"
-        return bool(await until_answered(lambda: self._pool.fetchval(sql, self.worker_id, job_id)))
+        return bool(await self.ask("SELECT netpulse.start_job($1, $2)", self.worker_id, job_id))
 
     async def record(self, job_id: UUID, outputs: list[dict[str, Any]]) -> bool:
         """Keep outputs of a job that goes on; False: it is no longer this worker's."""
-        sql = "SELECT netpulse.record_output($1, $2, $3)"
-        return bool(await until_answered(lambda: self._pool.fetchval(sql, self.worker_id, job_id, outputs)))
+        return bool(await self.ask("SELECT netpulse.record_output($1, $2, $3)", self.worker_id, job_id, outputs))
+
+    async def ask(self, sql: str, *values: Any) -> Any:
+        """The value that an idempotent statement answers, however long PostgreSQL takes."""
+        return await until_answered(lambda: self._pool.fetchval(sql, *values))
 
     async def finish(self, ended: Iterable[tuple[Claimed, Outcome]]) -> set[UUID]:
         """End jobs, however long PostgreSQL takes to answer; returns those that this worker ended.

@@ -5,13 +5,17 @@ A nested field is named with two underscores: `NETPULSE_SERVER__PORT`. `DATABASE
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as NotParsed
 
+from drivers.base import HostKeyPolicy
+from jobs.allowed_urls import AllowedUrl, allowed_urls
 from jobs.placement import DEFAULT, UnknownPolicy, require_policy
 
 PREFIX = "NETPULSE_"
@@ -72,6 +76,19 @@ class WorkerSettings(_Group):
         20, gt=0, validate_default=True, description="No heartbeat seen for so long: the others take its devices over."
     )
     drain_s: float = Field(60, ge=0, description="At SIGTERM, seconds that running jobs have to finish.")
+    host_keys: HostKeyPolicy = Field(
+        "tofu",
+        description="Whose key a device may have: strict (one on record), tofu (the first one seen is put there), off.",
+    )
+    key_folders: str = Field(
+        "", description="Folders below which the key files that clients name may lie, separated by colons."
+    )
+    login_failures: int = Field(
+        3, ge=0, le=1000, description="Refusals of a login in a row after which it rests; 0: never."
+    )
+    login_rest_s: float = Field(
+        300, gt=0, le=86_400, description="Seconds that a refused login rests; then one attempt is let through."
+    )
 
     @field_validator("fence_s")
     @classmethod
@@ -86,6 +103,63 @@ class WorkerSettings(_Group):
         if dead_s <= info.data.get("fence_s", 0):
             raise ValueError("must be greater than FENCE_S: a worker stops before others take over")
         return dead_s
+
+    @property
+    def key_folder_paths(self) -> tuple[Path, ...]:
+        """`key_folders`, each by itself."""
+        return tuple(Path(folder) for folder in self.key_folders.split(os.pathsep) if folder)
+
+
+class StorageSettings(_Group):
+    """Files on their way to and from devices."""
+
+    retention_s: float = Field(
+        2_592_000, ge=60, description="How long a file that was brought from a device is kept, seconds."
+    )
+    max_bytes: int = Field(2**30, ge=1, le=2**40, description="Largest file, in bytes.")
+
+
+class TaskSettings(_Group):
+    """Detached tasks."""
+
+    look_s: float = Field(60, ge=1, description="Running tasks are looked at this often, whether anybody asks or not.")
+    retention_s: float = Field(
+        86_400, ge=60, description="How long the log of a task that has ended stays on its host, and the login here."
+    )
+
+
+class TemplateSettings(_Group):
+    """Templates, and where they may come from."""
+
+    folders: str = Field("", description="Folders below which `file://` templates may lie, separated by colons.")
+    urls: str = Field(
+        "", description="Where `https://` templates may be fetched: host[:port][/prefix], separated by commas."
+    )
+    private_urls: str = Field(
+        "", description="The same, for hosts whose addresses may be private, link-local or loopback."
+    )
+    inline_ttp: bool = Field(
+        False, description="Run TTP templates that clients send, or name by URL: TTP evaluates code in them."
+    )
+    children: int = Field(
+        2, ge=1, le=64, description="Processes that run templates, per API and worker process that needs any."
+    )
+
+    @field_validator("urls", "private_urls")
+    @classmethod
+    def _is_a_list_of_places(cls, entries: str) -> str:
+        allowed_urls(entries, private=False)
+        return entries
+
+    @property
+    def folder_paths(self) -> tuple[Path, ...]:
+        """`folders`, each by itself."""
+        return tuple(Path(folder) for folder in self.folders.split(os.pathsep) if folder)
+
+    @property
+    def allowed_urls(self) -> tuple[AllowedUrl, ...]:
+        """`urls` and `private_urls`, each entry by itself."""
+        return (*allowed_urls(self.urls, private=False), *allowed_urls(self.private_urls, private=True))
 
 
 class LogSettings(_Group):
@@ -110,6 +184,9 @@ class Settings(BaseSettings):
     )
     server: ServerSettings = ServerSettings()
     worker: WorkerSettings = WorkerSettings()
+    storage: StorageSettings = StorageSettings()
+    tasks: TaskSettings = TaskSettings()
+    templates: TemplateSettings = TemplateSettings()
     log: LogSettings = LogSettings()
 
     @field_validator("secret_keys", mode="before")

@@ -13,6 +13,7 @@ from sqlalchemy import (
     DateTime,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -114,7 +115,9 @@ job = Table(
     Column("state", Text, nullable=False, server_default="queued"),
     Column("priority", Integer, nullable=False, server_default="0", comment="Higher first"),
     Column("request", JSONB, nullable=False, comment="The request as accepted; every secret reads ***"),
-    Column("sealed", LargeBinary, comment="The encrypted login; removed when the job ends"),
+    Column(
+        "sealed", LargeBinary, comment="The encrypted login; removed when the job ends, or need no more be confirmed"
+    ),
     Column("rendered", Text, comment="What was sent, where a template made it"),
     Column("error_type", Text, comment="One of the closed list of the API's documentation"),
     Column("error_message", Text),
@@ -141,12 +144,20 @@ job = Table(
     _timestamp("expires_at", "Not claimed by then: failed with Expired"),
     _timestamp("started_at", "Claimed by the worker that ran it"),
     _timestamp("ended_at", "Finished, failed or cancelled"),
-    CheckConstraint("operation IN ('command', 'config')", name="operation"),
+    Column("difference", Text, comment="What a change made different, or with dry_run would have, as the device tells"),
+    Column("rollback", Text, comment="How it went when a change that failed was to be undone"),
+    _timestamp("confirm_by", "The device undoes this change by itself unless it is confirmed before"),
+    _timestamp("confirmed_at", "Confirmed by another job"),
+    Column("wave", Integer, comment="Of a rollout, from 0; null: not part of one"),
+    CheckConstraint(
+        "operation IN ('command', 'config', 'confirm', 'upload', 'download', 'task', 'test')", name="operation"
+    ),
+    CheckConstraint("rollback IN ('done', 'failed', 'impossible')", name="rollback"),
     CheckConstraint("strategy IN ('pinned', 'fifo')", name="strategy"),
     CheckConstraint("state IN ('queued', 'claimed', 'started', 'finished', 'failed', 'cancelled')", name="state"),
     CheckConstraint("outcome IN ('known', 'unknown')", name="outcome"),
     CheckConstraint("(state IN ('finished', 'failed', 'cancelled')) = (ended_at IS NOT NULL)", name="ended"),
-    CheckConstraint("ended_at IS NULL OR sealed IS NULL", name="unsealed_at_end"),
+    CheckConstraint("ended_at IS NULL OR sealed IS NULL OR confirm_by IS NOT NULL", name="unsealed_at_end"),
     # GET /job?host=
     Index("job_host_idx", "host", "id"),
     # GET /job?node=, through worker
@@ -169,6 +180,8 @@ job = Table(
         unique=True,
         postgresql_where=text("idempotency_key IS NOT NULL"),
     ),
+    # forget_unconfirmed
+    Index("job_confirm_idx", "confirm_by", postgresql_where=text("sealed IS NOT NULL AND confirm_by IS NOT NULL")),
     comment="One row per job, kept as history. The queue's own row lives in procrastinate_jobs until the job ends",
     postgresql_with={"fillfactor": "80"},
 )
@@ -186,8 +199,32 @@ job_output = Table(
     Column("parsed", JSONB),
     _timestamp("started_at", "Sent; by the worker's clock"),
     Column("duration_s", Float, nullable=False, server_default="0"),
+    Column("phase", Text, nullable=False, server_default="main", comment="Of a change: main, before, after or undo"),
+    Column("parsing_error", Text, comment="Why `parsed` is null, where parsing was asked for"),
     CheckConstraint("verdict IN ('done', 'refused', 'skipped')", name="verdict"),
+    CheckConstraint("phase IN ('main', 'before', 'after', 'undo')", name="phase"),
     comment="What a device said to one command or configuration line",
+)
+
+rollout = Table(
+    "rollout",
+    metadata,
+    Column("batch_id", UUID(as_uuid=True), primary_key=True),
+    Column("max_failures", Integer, nullable=False, comment="More failed jobs than that stop it"),
+    Column("state", Text, nullable=False, server_default="running"),
+    Column(
+        "accepting",
+        Boolean,
+        nullable=False,
+        server_default="true",
+        comment="The bulk is still being accepted: no wave after the first begins yet",
+    ),
+    _timestamp("created_at", "Accepted", default_now=True),
+    _timestamp("ended_at", "The last wave ended, or it was stopped"),
+    CheckConstraint("state IN ('running', 'stopped', 'done')", name="state"),
+    # advance_rollouts
+    Index("rollout_running_idx", "batch_id", postgresql_where=text("state = 'running'")),
+    comment="A bulk that goes on in waves, and stops by itself when too many jobs fail",
 )
 
 session = Table(
@@ -203,4 +240,129 @@ session = Table(
     # reap_worker; GET /session?node=
     Index("session_worker_id_idx", "worker_id"),
     comment="The sessions that live workers hold, as last reported (every heartbeat or so)",
+)
+
+host_key = Table(
+    "host_key",
+    metadata,
+    Column("address", Text, primary_key=True, comment="host:port, IPv6 in brackets"),
+    Column("kind", Text, primary_key=True, comment="ssh-ed25519, …; x509 for a certificate"),
+    Column("fingerprint", Text, nullable=False, comment="SHA256:… of the key's blob, or of the DER form"),
+    Column("source", Text, nullable=False, comment="learnt: at the first login; entered: by a person"),
+    _timestamp("first_seen_at", "Null: entered, and not seen yet"),
+    _timestamp("last_seen_at", "To the day"),
+    CheckConstraint("source IN ('learnt', 'entered')", name="source"),
+    comment="The keys and certificates with which devices prove who they are",
+)
+
+circuit = Table(
+    "circuit",
+    metadata,
+    Column("device_key", Text, primary_key=True, comment="host:port, IPv6 in brackets"),
+    Column("login", Text, primary_key=True, comment="Keyed digest of the whole login, secrets included"),
+    Column("username", Text, comment="Whose login; null where the driver has no users"),
+    Column("failures", Integer, nullable=False, comment="Refusals in a row"),
+    _timestamp("opened_until", "Rests until then; null: it does not"),
+    Column("last_failure_at", DateTime(timezone=True), nullable=False, comment="Last refusal"),
+    comment="Logins that devices refused since they last accepted them; after too many in a row one rests",
+)
+
+stored_file = Table(
+    "stored_file",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True, comment="UUID version 7 by PostgreSQL's clock: sorts by time"),
+    Column(
+        "job_id",
+        ForeignKey(job.c.id, ondelete="CASCADE"),
+        unique=True,
+        comment="The job that brings it to its device, or from there; null while a client sends it",
+    ),
+    Column("direction", Text, nullable=False, comment="upload: to the device; download: from it"),
+    Column("name", Text, nullable=False, comment="Shown to people; names no file anywhere"),
+    Column("size_bytes", BigInteger, nullable=False, server_default="0", comment="So far"),
+    Column("sha256", Text, comment="Hexadecimal; null until it is whole"),
+    Column("state", Text, nullable=False, server_default="growing"),
+    _timestamp("created_at", "The first byte was asked for", default_now=True),
+    _timestamp("expires_at", "Its pieces may be removed then; null: its job needs them"),
+    _timestamp("removed_at", "Its pieces are gone"),
+    CheckConstraint("direction IN ('upload', 'download')", name="direction"),
+    CheckConstraint("state IN ('growing', 'whole', 'broken')", name="state"),
+    CheckConstraint("state <> 'whole' OR sha256 IS NOT NULL", name="digest"),
+    # sweep_files
+    Index("stored_file_expiry_idx", "expires_at", postgresql_where=text("removed_at IS NULL")),
+    comment="A file on its way to a device, or brought from one",
+)
+
+file_piece = Table(
+    "file_piece",
+    metadata,
+    Column("file_id", ForeignKey(stored_file.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("first_byte", BigInteger, primary_key=True, autoincrement=False, comment="Its place in the file, from 0"),
+    Column("data", LargeBinary, nullable=False, comment="Encrypted; up to 512 KiB in the clear"),
+    comment="A piece of a file",
+)
+
+detached_task = Table(
+    "detached_task",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True, comment="UUID version 7 by PostgreSQL's clock: sorts by time"),
+    Column("driver", Text, nullable=False),
+    Column("device_key", Text, nullable=False, comment="host:port, IPv6 in brackets"),
+    Column("host", Text, nullable=False, comment="Name or address as normalised, without the port"),
+    Column("port", Integer, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("job_id", UUID(as_uuid=True), nullable=False, comment="The job that starts it"),
+    Column("request", JSONB, nullable=False, comment="The request as accepted; every secret reads ***"),
+    Column("sealed", LargeBinary, comment="The encrypted login; removed when nothing of the task is left on its host"),
+    Column("command", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="starting"),
+    Column("exit_status", Integer),
+    Column("log_size", BigInteger, nullable=False, server_default="0", comment="Bytes, when last seen"),
+    Column("submitted_by", Text, nullable=False, comment="Name of the API key"),
+    _timestamp("created_at", "Accepted", default_now=True),
+    _timestamp("started_at", "First seen on its host"),
+    _timestamp("ended_at", "Seen to have ended, or given up"),
+    _timestamp("last_seen_at", "A job last looked at it"),
+    Column(
+        "look_at",
+        DateTime(timezone=True),
+        server_default=text("now() + interval '1 minute'"),
+        comment="When to look at it again unasked; null: never",
+    ),
+    Column("error", Text, comment="Why the last job about it failed; null: it did not"),
+    CheckConstraint("state IN ('starting', 'running', 'exited', 'lost', 'stopped', 'failed')", name="state"),
+    CheckConstraint("(state IN ('starting', 'running')) = (ended_at IS NULL)", name="ended"),
+    # GET /detached-task?host=
+    Index("detached_task_host_idx", "host", "id"),
+    # look_after_tasks
+    Index("detached_task_look_idx", "look_at", postgresql_where=text("sealed IS NOT NULL")),
+    comment="A command that runs on its host by itself, whatever becomes of our session",
+)
+
+template = Table(
+    "template",
+    metadata,
+    Column("kind", Text, primary_key=True, comment="What renders or parses with it"),
+    Column("name", Text, primary_key=True, comment="As clients refer to it: name://kind/name"),
+    Column("version", Integer, nullable=False, comment="The latest"),
+    Column("description", Text, nullable=False, comment="For people"),
+    Column("sample", Text, nullable=False, comment="An example: a context in JSON, or a device's output"),
+    _timestamp("created_at", "First version", default_now=True),
+    _timestamp("updated_at", "Last change of text, description or sample", default_now=True),
+    _timestamp("removed_at", "Not null: it is gone; kept so that version numbers go on"),
+    CheckConstraint("kind IN ('jinja2', 'textfsm', 'ttp', 'regex')", name="kind"),
+    comment="Templates that clients refer to by name",
+)
+
+template_version = Table(
+    "template_version",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False, comment="From 1"),
+    Column("text", Text, nullable=False, comment="The template; never changes"),
+    Column("created_by", Text, nullable=False, comment="Name of the API key; import: the command line"),
+    _timestamp("created_at", "Stored", default_now=True),
+    ForeignKeyConstraint(["kind", "name"], [template.c.kind, template.c.name]),
+    comment="What a template said from when on",
 )

@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from typing import Any, NoReturn
 
 import asyncpg
@@ -16,18 +17,22 @@ from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.worker import Worker
 
 from drivers.pool import PoolLimits, SessionPool
-from drivers.registry import load_drivers
+from drivers.registry import load_drivers, warm
 from jobs.chores import do_chores
 from jobs.database import LOST, Pool, create_pool, is_transient
 from jobs.fence import Fence
+from jobs.gate import LoginGate
 from jobs.heartbeat import Heart, Vitals
 from jobs.holdings import Holdings
+from jobs.library import stored_text
 from jobs.pinning import PinnedJobManager
 from jobs.queue import JobQueue, WorkerDead
-from jobs.run import World, run_job
+from jobs.run import run_job
 from jobs.seal import Seal
 from jobs.settings import Settings, WorkerSettings
+from jobs.template_runner import TemplateRunner
 from jobs.words import Words, job_ids
+from jobs.world import World
 
 log = structlog.get_logger()
 
@@ -57,8 +62,9 @@ class Incarnation:
 
     def __init__(self, settings: Settings, url: str, database: Pool, worker_id: int) -> None:
         own = settings.worker
-        drivers = load_drivers()
+        drivers = load_drivers(own.key_folder_paths)
         self._settings = own
+        self._tasks = settings.tasks
         self._url = url
         self._database = database
         self._id = worker_id
@@ -66,11 +72,13 @@ class Incarnation:
         self._fence = Fence(own.fence_s)
         limits = PoolLimits(own.capacity, own.concurrency, own.logins, own.ping_after_s, own.ping_timeout_s)
         let_go: set[str] = set()
-        self._sessions = SessionPool(drivers, limits, on_let_go=let_go.add)
+        seal = Seal([key.get_secret_value() for key in settings.secret_keys])
+        gate = LoginGate(database, seal, own)
+        self._sessions = SessionPool(drivers, limits, on_let_go=let_go.add, gate=gate)
         self._holdings = Holdings(database, worker_id, self._sessions, let_go)
         queue = JobQueue(database, worker_id)
-        seal = Seal([key.get_secret_value() for key in settings.secret_keys])
-        self._world = World(drivers, self._sessions, seal, queue, self._fence.check)
+        templates = TemplateRunner.of(partial(stored_text, database), settings.templates)
+        self._world = World(drivers, self._sessions, seal, queue, self._fence.check, settings.storage, templates)
         self._manager, self._worker = self._procrastinate(queue)
         orders = {
             "cancel": self._cancel,
@@ -117,6 +125,7 @@ class Incarnation:
         for task in side:
             task.add_done_callback(self._side_ended)
         ready(self._id)
+        threading.Thread(target=warm, args=(self._world.drivers,), daemon=True).start()
         log.info("worker.ready", worker=self._id, zone=self._settings.zone)
         await self._worker.run()  # type: ignore[no-untyped-call]
         for task in side:
@@ -124,13 +133,14 @@ class Incarnation:
             task.cancel()
         await asyncio.gather(*side, return_exceptions=True)
         await self._sessions.close()
+        await self._world.templates.close()
         await self._leave()
 
     def _duties(self) -> Iterator[Coroutine[Any, Any, None]]:
         """What goes on beside the jobs, until the last one has ended."""
         own = self._settings
         yield Heart(self._id, self._fence, self._vitals, own.beat_s, self._stop).beat(self._url)
-        yield do_chores(self._url, own.beat_s, own.dead_s)
+        yield do_chores(self._url, own.beat_s, own.dead_s, self._tasks)
         yield self._watch_fence()
         yield self._holdings.keep(own.beat_s)
         yield self._words.hear(self._url, own.zone)

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.ports import free_port
 from tests.waiting import until
 
 _CONFIG = """
@@ -64,6 +65,10 @@ class Sshd:
         finally:
             self._each_connection(psutil.Process.resume)
 
+    def wait_idle(self) -> None:
+        """Until no connection is served any more, and what came over them is written."""
+        until(lambda: not psutil.Process(self.process.pid).children(), "its connections have ended")
+
     def _each_connection(self, act: Callable[[psutil.Process], None]) -> None:
         for child in psutil.Process(self.process.pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):
@@ -80,7 +85,7 @@ def sshd(
     if program is None:
         pytest.skip("NO REAL SSH SERVER: sshd is not installed (Debian package openssh-server), so nothing was tested")
     prepare(folder, kinds)
-    port = _free_port()
+    port = free_port()
     path = os.environ.get("PATH", "/usr/bin:/bin")
     text = _CONFIG.format(port=port, folder=folder, path=path, passwords="yes" if passwords else "no")
     keys = "".join(f"HostKey {folder}/host_{kind}\n" for kind in kinds)
@@ -126,12 +131,6 @@ def authorize(folder: Path, *keys: Path) -> None:
 def user() -> str:
     """Who logs in: the user of the tests."""
     return getpass.getuser()
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _listens(server: Sshd) -> bool:

@@ -8,7 +8,6 @@ Jobs go in and out by HTTP. The processes can be killed, frozen and replaced by 
 
 import os
 import secrets
-import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from psycopg.rows import dict_row
 
 from drivers.lab import LabDevice, LabProcess
 from jobs.seal import new_key
+from tests.ports import free_port
 from tests.process import Process
 from tests.waiting import DEADLINE_S, until
 
@@ -66,7 +66,7 @@ class Stack:
         self.processes: list[Process] = []
         self._directory = directory
         self._to_start = workers
-        self._port = _free_port()
+        self._port = free_port()
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("NETPULSE_")},
             "DATABASE_URL": database_url,
@@ -216,9 +216,3 @@ def outputs_of(job: Job) -> list[str]:
 
 def _id(job: Job | str) -> str:
     return job if isinstance(job, str) else str(job["id"])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -125,7 +125,9 @@ class Tour:
 
     def _body(self, device: LabDevice, operation: dict[str, Any]) -> dict[str, Any]:
         login = {"username": self._lab.username, "password": self._lab.password, "secret": self._lab.secret}
-        connection = {"device_type": "cisco_ios", "host": device.host, "port": device.port, **login}
+        # Each start of the lab makes a new host key, at the addresses of the last one.
+        where = {"device_type": "cisco_ios", "host": device.host, "port": device.port, "host_key_policy": "off"}
+        connection = {**where, **login}
         return {"driver": "netmiko", "connection_args": connection, **operation}
 
     def _show_table(self) -> None:

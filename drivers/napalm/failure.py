@@ -55,13 +55,14 @@ def call_failure(error: Exception, where: str, timeout_s: float) -> DriverError:
 def login_failure(error: Exception, where: str) -> DriverError:
     """Why a login did not come about."""
     causes = list(_causes(error))
+    silent = Unreachable(f"{where} closed the connection during the login, or fell silent")
     for cause in causes:
         if isinstance(cause, DriverError):
-            return cause
+            return silent if isinstance(cause, (ReplyTimeout, SessionLost)) else cause
     if any(_is(cause, _REFUSED_LOGIN) for cause in causes):
         return AuthenticationFailed(f"{where} refused the login")
     if fatal(error) is not None or any("Connect" in type(cause).__name__ for cause in causes):
-        return Unreachable(f"{where} closed the connection during the login, or fell silent")
+        return silent
     return DriverError(f"napalm failed in the login on {where} ({type(error).__name__})")
 
 

@@ -29,6 +29,8 @@ class NetmikoDriver:
         "username": "admin",
         "password": "example",
     }
+    example_command: str = "show version"
+    example_config: Sequence[str] = ("interface Loopback0", "description uplink")
 
     def __init__(self, key_folders: Sequence[Path] = ()) -> None:
         self._key_folders = key_folders

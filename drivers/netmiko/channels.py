@@ -12,6 +12,8 @@ from netmiko.channel import Channel
 from netmiko.exceptions import ReadException
 
 _PIECE = 65_536
+_MOST = 1_048_576
+"""Bytes taken at once: the reader looks at its clock in between, however fast a device goes on talking."""
 
 
 class PeerClosed(ReadException, EOFError):
@@ -39,9 +41,9 @@ class EventChannel(Channel):
         return self._ready.is_set()
 
     def receive(self) -> bytes:
-        """All that is there, without waiting. Raises PeerClosed at the end."""
-        parts = []
-        while self._shell.recv_ready():
+        """What is there, at most a mebibyte or so, without waiting. Raises PeerClosed at the end."""
+        parts: list[bytes] = []
+        while self._shell.recv_ready() and len(parts) * _PIECE < _MOST:
             parts.append(self._shell.recv(_PIECE))
         if not parts and self.closed():
             raise PeerClosed("the device closed the session")
@@ -105,15 +107,15 @@ class TelnetEventChannel(EventChannel):
         return self.wait(0)
 
     def receive(self) -> bytes:
-        parts = []
+        parts = bytearray()
         try:
-            while piece := self._telnet.take():
-                parts.append(piece)
+            while len(parts) < _MOST and (piece := self._telnet.take()):
+                parts += piece
         except (EOFError, OSError) as error:
             self._ended = True
             if not parts:
                 raise PeerClosed("the device closed the session") from error
-        return b"".join(parts)
+        return bytes(parts)
 
     def closed(self) -> bool:
         return self._ended

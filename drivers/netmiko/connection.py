@@ -20,7 +20,7 @@ from drivers.base import AnyKey, Trust
 from drivers.netmiko.channels import EventChannel, LineTelnet, TelnetEventChannel
 from drivers.netmiko.prompt import Prompt, last_line
 from drivers.netmiko.reads import MOVED_QUIET_S, EventReads, deadline, left, over
-from drivers.netmiko.transcript import Ending, Transcript
+from drivers.netmiko.transcript import LONGEST_OUTPUT, Ending, Transcript
 from drivers.ssh.host_keys import Recorded, prefer_known
 
 _CRUMB_S = 0.02
@@ -101,7 +101,7 @@ class EventConnection(EventReads):
         """What the device says on its own accord: netmiko waits 100 ms for it, this until it pauses."""
         output = ""
         pause = _FIRST_WORDS_S
-        while self.channel.wait(pause):
+        while len(output) < LONGEST_OUTPUT and self.channel.wait(pause):
             output += self.read_channel()
             pause = _FIRST_PAUSE_S
         return output

@@ -35,18 +35,21 @@ class Entry:
         self._refusals = Refusals(connection.device_type)
         self._line_refusals = Refusals(connection.device_type, args.error_pattern)
         self._home = connection.prompt
+        self._entered = True
 
     def enter(self, command: str | None, lines: Sequence[str], otherwise: str) -> None:
         """Enter configuration mode, by `command` or netmiko's own. Raises CommandRejected saying `otherwise`."""
         if not self._args.enter_config_mode:
             return
         try:
-            self.connection.config_mode(command) if command else self.connection.config_mode()
+            said = self.connection.config_mode(command) if command else self.connection.config_mode()
         except (ValueError, ReadTimeout) as error:
             if isinstance(error, ReadTimeout) and not self._home.ends(self.connection.tail):
                 raise  # no answer yet, so no refusal either
             self.skip(lines)
             raise CommandRejected(f"{otherwise}; no line was sent") from error
+        # Root of a Linux host is there from the login on, and nothing was typed: `exit` would end the session.
+        self._entered = bool(said) or not self.connection.device_type.startswith("linux")
         self.connection.relearn()
 
     def lines(self, lines: Sequence[str]) -> None:
@@ -90,8 +93,9 @@ class Entry:
         never_shows: str = "",
         fine_if: str = "",
         answers: Mapping[str, str] | None = None,
+        told: bool = True,
     ) -> str | None:
-        """Like `step`; None if the device does not take it, unless it shows the text `fine_if`."""
+        """Like `step`; None if the device does not take it, unless it shows the text `fine_if`. `told`: reported."""
         started, clock = datetime.now(UTC), time.perf_counter()
         output = self._conversation(command, answers or {})
         refused = self._refusals.in_change(output) or shows not in output or bool(never_shows and never_shows in output)
@@ -99,7 +103,8 @@ class Entry:
         output = self.connection._sanitize_output(
             output, strip_command=True, command_string=command, strip_prompt=self._args.strip_prompt
         )
-        self._tell(command, output, refused, started, clock)
+        if told:
+            self._tell(command, output, refused, started, clock)
         return None if refused else output
 
     def vendor(self, command: str, function: Callable[[], str]) -> str:
@@ -115,7 +120,7 @@ class Entry:
 
     def leave(self) -> None:
         """Leave configuration mode, if it is to be left."""
-        if self._args.enter_config_mode and self._args.exit_config_mode:
+        if self._args.enter_config_mode and self._args.exit_config_mode and self._entered:
             self.connection.exit_config_mode()
         self.connection.relearn()
 

@@ -63,6 +63,8 @@ def _authentication_failure(error: AuthenticationException, where: str, said: st
 
 def call_failure(error: Exception, where: str, timeout_s: float, *, sent: bool) -> DriverError:
     """Why a call on an open session failed; `sent` says whether anything was written to the device by then."""
+    if isinstance(error, Unreachable) and sent:  # a second login that a call made
+        return SessionLost(f"{where} could not be reached again after something was sent")
     if isinstance(error, DriverError):
         return error
     if isinstance(error, (ReadTimeout, TimeoutError)):

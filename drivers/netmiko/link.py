@@ -16,7 +16,7 @@ from drivers.netmiko.failure import login_failure
 from drivers.netmiko.login import Watch, parameters
 from drivers.sockets import TcpLine
 from drivers.ssh.jump import Jump, Line
-from drivers.ssh.login import Login, transport_on
+from drivers.ssh.login import Login, end, transport_on
 from drivers.ssh.ping import ping
 
 _IDLE_POLL_S = 10.0
@@ -110,7 +110,7 @@ class Link:
             if transport is not None:
                 if transport.is_alive():
                     transport.join(1.0)  # it ends now that its socket is shut down; nobody may reuse that before
-                transport.close()
+                end(transport)
         self.line.close()
 
     def _socket(self, trust: Trust) -> socket.socket | paramiko.Channel:

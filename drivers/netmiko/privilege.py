@@ -37,6 +37,10 @@ class Privilege:
         self._now = privileged
         connection.relearn()
 
+    def forget(self) -> None:
+        """Look again next time: where configuration mode is privileged mode (Linux), leaving one leaves the other."""
+        self._now = None
+
     def _enable(self, connection: EventConnection) -> None:
         try:
             with connection.answering():

@@ -160,7 +160,7 @@ class EventReads(BaseConnection):
                 self.read_channel()
             if self.at_prompt():
                 return True
-            if not self.channel.wait(left(until)):
+            if over(until) or not self.channel.wait(left(until)):
                 return False
 
     def at_home(self, timeout_s: float) -> bool:

@@ -6,7 +6,7 @@ import re
 
 _CISCO = (
     r"% ?(?:Invalid|Incomplete|Ambiguous|Unknown|Unrecognized|Unavailable|Authorization failed|Permission denied"
-    r"|Access denied|Bad |Not enough|Too many parameters|No such|Error|.{0,80}overlaps with)"
+    r"|Access denied|Bad |Command incomplete|Not enough|Too many parameters|No such|Error|.{0,80}overlaps with)"
     r"|Command authorization failed|Syntax error while parsing|ERROR: "
     r"|Invalid (?:input|command)|(?:Error|ERROR): ?% ?(?:Invalid|Incomplete|Ambiguous)"
 )

@@ -49,6 +49,7 @@ class NetmikoSession:
         self._connection: EventConnection | None = None
         self._spent = False
         self._sent = False
+        self._untouched = ""  # the name of a change of which nothing came into force: there is nothing to undo
         self._privilege = Privilege(self._where)
         self.device_type = self._login.device_type
         """netmiko's; of a login with `autodetect` what was found, once it is open."""
@@ -107,12 +108,19 @@ class NetmikoSession:
     def apply_config(self, change: Change, report: Report) -> str | None:
         """See `drivers.base.ConfigSession.apply_config`."""
         with self._procedure(change, report) as procedure:
-            return procedure.apply()
+            try:
+                return procedure.apply()
+            except CommandRejected:
+                self._untouched = "" if procedure.touched else change.name
+                raise
 
     def undo(self, change: Change, report: Report) -> None:
         """See `drivers.base.ConfigSession.undo`."""
         with self._procedure(change, report) as procedure:
-            procedure.undo()
+            if change.name == self._untouched:
+                procedure.forget()
+            else:
+                procedure.undo()
 
     def keep(self, change: Change, report: Report) -> None:
         """See `drivers.base.ConfigSession.keep`."""
@@ -137,6 +145,8 @@ class NetmikoSession:
             except CommandRejected:
                 self._spent = not home.is_like(connection.prompt.text)
                 raise
+            finally:
+                self._privilege.forget()
             self._spent = not args.exit_config_mode
 
     def upload(self, transfer: Transfer, source: Source, report: Report) -> None:

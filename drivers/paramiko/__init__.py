@@ -24,6 +24,8 @@ class ParamikoDriver:
         "username": "admin",
         "password": "example",
     }
+    example_command: str = "uname -a"
+    example_config: Sequence[str] = ("systemctl restart chrony",)
 
     def __init__(self, key_folders: Sequence[Path] = ()) -> None:
         self._key_folders = tuple(key_folders)

@@ -32,6 +32,9 @@ _ENDING_S = 4.0
 _ANSWER_S = 1.0
 """For the answer of a host on which a channel ended without an exit status."""
 
+_SIGN_S = 0.4
+"""For a sign of life of a host that is to end a command: over a dead line it would not tell."""
+
 _HEAD = 16_384
 """Bytes in which sudo's question is looked for."""
 
@@ -130,6 +133,8 @@ class Execution:
             self._channel.close()
             return
         self._channel.shutdown_write()
+        if not ping(self._channel.get_transport(), _SIGN_S):
+            return
         deadline = time.monotonic() + _ENDING_S
         while not self._channel.status_event.wait(0.02) and time.monotonic() < deadline:
             self._channel.recv(_PIECE) if self._channel.recv_ready() else None

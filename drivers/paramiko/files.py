@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Protocol, runtime_checkable
 
 import paramiko
 
@@ -26,25 +25,6 @@ _DIGEST_S = 600.0
 """For the host to digest a file."""
 
 _DIGEST = 'head -c "$2" "$1" | sha256sum'
-
-
-@runtime_checkable
-class DigestedSink(Sink, Protocol):
-    """A sink that knows what it holds; without that a download starts from the beginning."""
-
-    @property
-    def sha256(self) -> str:
-        """Hexadecimal, of the bytes kept so far."""
-
-
-class Digest(Protocol):
-    """What `hashlib` makes."""
-
-    def update(self, data: bytes, /) -> None:
-        """Take more."""
-
-    def hexdigest(self) -> str:
-        """Of all so far."""
 
 
 class Files:
@@ -80,10 +60,10 @@ class Files:
         started, clock = datetime.now(UTC), time.perf_counter()
         with self._channel() as sftp:
             size, changed = self._found(sftp)
-            digest = self._keep_beginning(sftp, sink, size)
+            self._keep_beginning(sftp, sink, size)
             done = sink.size
-            self._read(sftp, sink, size, digest)
-            whole = _sha256_of(sink) if digest is None else digest.hexdigest()
+            self._read(sftp, sink, size)
+            whole = sink.sha256
             same = sink.size == size and self._found(sftp) == (size, changed)
             if not (same and self._holds(sftp, self._path, size, whole)):
                 sink.clear()
@@ -152,22 +132,16 @@ class Files:
             raise CommandRejected("what is there under this name is not a file")
         return found.st_size or 0, found.st_mtime
 
-    def _keep_beginning(self, sftp: paramiko.SFTPClient, sink: Sink, size: int) -> Digest | None:
-        """Clear the sink unless it holds the file's beginning and so has a digest of its own; else what comes is
-        digested here."""
+    def _keep_beginning(self, sftp: paramiko.SFTPClient, sink: Sink, size: int) -> None:
+        """Clear the sink unless it holds the file's beginning."""
         possible = self._wishes.resume and 0 < sink.size <= size
-        if possible and isinstance(sink, DigestedSink) and self._holds(sftp, self._path, sink.size, sink.sha256):
-            return None
-        if sink.size:
+        if sink.size and not (possible and self._holds(sftp, self._path, sink.size, sink.sha256)):
             sink.clear()
-        return hashlib.sha256()
 
-    def _read(self, sftp: paramiko.SFTPClient, sink: Sink, size: int, digest: Digest | None) -> None:
+    def _read(self, sftp: paramiko.SFTPClient, sink: Sink, size: int) -> None:
         with _opened(sftp, self._path, "rb") as file:
             for data in Reads(sftp, file, sink.size, size).pieces():
                 sink.append(data)
-                if digest is not None:
-                    digest.update(data)
 
     # ── both ──
 
@@ -220,11 +194,6 @@ def _beginning(source: Source, size: int) -> str:
         digest.update(data)
         offset += len(data)
     return digest.hexdigest()
-
-
-def _sha256_of(sink: Sink) -> str:
-    assert isinstance(sink, DigestedSink)
-    return sink.sha256
 
 
 def _mode(file: paramiko.SFTPAttributes | None) -> int | None:

@@ -21,6 +21,8 @@ class PyeapiDriver:
     config_args: type[ChangeArguments] = PyeapiConfig
     default_strategy: Strategy = Strategy.FIFO
     example: dict[str, Any] = {"host": "192.0.2.1", "username": "admin", "password": "example"}  # noqa: RUF012 (the contract asks for a plain attribute)
+    example_command: str = "show version"
+    example_config: Sequence[str] = ("interface Loopback0", "description uplink")
 
     def __init__(self, key_folders: Sequence[Path] = ()) -> None:
         self._key_folders = key_folders

@@ -115,6 +115,10 @@ class PyeapiSession:
             if not candidate.in_force:
                 self._untouched = change.name
             raise
+        except (AuthenticationFailed, HostKeyMismatch) as error:
+            if not candidate.in_force:
+                raise
+            raise SessionLost(f"the change was applied, and {self._where} refuses this login since") from error
 
     def undo(self, change: Change, report: Report) -> None:
         """See `drivers.base.ConfigSession.undo`."""

@@ -62,11 +62,11 @@ class EapiTransport(EapiConnection):  # type: ignore[misc]  # pyeapi has no type
     # ── life ──
 
     def open(self) -> None:
-        """Connect, and log in where that is a step of its own.
+        """Log in where that is a step of its own; else connecting is left to the first request.
 
+        Connected ahead, a connection that broke before the request would be made anew, and nobody told.
         Raises Unreachable, AuthenticationFailed, HostKeyMismatch, SessionAborted, LeaseLost.
         """
-        self._connect()
         if self._login.transport == "https_session":
             self._log_in()
 
@@ -183,7 +183,7 @@ class EapiTransport(EapiConnection):  # type: ignore[misc]  # pyeapi has no type
         self._line = line = TcpLine(login.host, login.port or 0)
         if self._aborted:  # from here on `abort` finds the new line
             raise SessionAborted(f"the login on {login.address} was aborted")
-        sock = line.connect(login.timeout)
+        sock = line.connect(min(login.timeout, self.timeout_s))  # which limits the handshake too
         if login.transport == "http":
             self._wire = Wire(line, sock)
             return

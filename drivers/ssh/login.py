@@ -47,12 +47,18 @@ def transport_on(sock: socket.socket | paramiko.Channel, login: Login, trust: Tr
         check(trust, login.where, transport.get_remote_server_key())
         _authenticate(transport, login)
     except BaseException as error:
-        transport.close()
+        end(transport)
         if isinstance(error, (SSHException, OSError, EOFError, ValueError)):
             raise _failure(error, login.where) from error
         raise
     sock.settimeout(_IDLE_POLL_S)
     return transport
+
+
+def end(transport: paramiko.Transport) -> None:
+    """Close it. The clock of a key exchange that was cut short, a thread of paramiko's, would run on to its end."""
+    transport.close()
+    transport.packetizer.complete_handshake()  # private; a test holds it
 
 
 def _prepared(sock: socket.socket | paramiko.Channel, login: Login, trust: Trust) -> paramiko.Transport:

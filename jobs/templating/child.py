@@ -21,10 +21,11 @@ def main(start: Mapping[str, Any]) -> None:
     line = os.dup(0)
     engines, evaluating = load_engines()
     gc.freeze()
-    sandboxed = lockdown.enter(limits, start["parent"], line)
+    gauge = lockdown.open_gauge()
+    sandboxed = lockdown.enter(limits, start["parent"], line, gauge)
     hello = {"sandboxed": sandboxed, "engines": sorted(engines), "evaluating": evaluating}
     wire.send(line, wire.encode(hello, limits.answer_bytes))
-    child = Child(engines, limits)
+    child = Child(engines, limits, gauge)
     while (task := wire.receive(line, limits.request_bytes)) is not None:
         lockdown.allow_cpu(limits.cpu_s)
         wire.send(line, child.answer(task))
@@ -37,6 +38,7 @@ class Child:
 
     engines: Mapping[str, Engine]
     limits: Limits
+    gauge: int | None
 
     def answer(self, task: Mapping[str, Any]) -> bytes:
         """The frame that says how it ended: {"result"} or {"error"}, each with {"spent"}."""
@@ -51,9 +53,15 @@ class Child:
             failure = TemplateRefused(f"the engine failed ({type(error).__name__})")
         return self._frame({"error": as_json(failure)})
 
+    def _used(self) -> int:
+        try:
+            return lockdown.used_bytes(self.gauge)
+        except (OSError, ValueError, IndexError):  # evaluated code has closed it: not to be used again
+            return self.limits.memory_bytes
+
     def _frame(self, answer: Mapping[str, Any]) -> bytes:
         """`spent`: this process has grown so much that the next task might not find the memory that it may have."""
-        spent = lockdown.peak_bytes() > self.limits.memory_bytes // 2
+        spent = self._used() > self.limits.memory_bytes // 2
         try:
             return wire.encode({**answer, "spent": spent}, self.limits.answer_bytes, default=str)
         except SizeExceeded as error:

@@ -17,8 +17,10 @@ _NOBODY = 65534
 _MOST_FILES = 16
 
 
-def enter(limits: Limits, parent: int, line: int) -> bool:
-    """Give up all rights except computing, and talking through the descriptor `line`. True where the kernel sees to it.
+def enter(limits: Limits, parent: int, line: int, gauge: int | None = None) -> bool:
+    """Give up all rights except computing, talking through the descriptor `line`, and reading `gauge`.
+
+    True where the kernel sees to it.
 
     Elsewhere (another system, an old kernel) only the limits hold: files can be read and sockets opened.
     """
@@ -31,7 +33,7 @@ def enter(limits: Limits, parent: int, line: int) -> bool:
     _die_with(parent)
     with contextlib.suppress(OSError):
         seccomp.prctl(seccomp.PR_SET_NO_NEW_PRIVS, 1)
-    return seccomp.install([line], [line, 1, 2]) and _holds()
+    return seccomp.install([line, *([] if gauge is None else [gauge])], [line, 1, 2]) and _holds()
 
 
 def allow_cpu(seconds: int) -> None:
@@ -41,9 +43,22 @@ def allow_cpu(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds + 1, hard))
 
 
-def peak_bytes() -> int:
-    """The most memory that this process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+def open_gauge() -> int | None:
+    """What `used_bytes` reads; None where the system has no such thing."""
+    try:
+        return os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def used_bytes(gauge: int | None) -> int:
+    """The address space that this process takes, as RLIMIT_AS counts it.
+
+    Not `ru_maxrss`: on Linux that begins with what the parent had when it started this process.
+    """
+    if gauge is None:
+        return 0
+    return int(os.pread(gauge, 64, 0).split()[0]) * resource.getpagesize()
 
 
 def _silence() -> None:

@@ -35,6 +35,7 @@ class Machine:
     """Allowed with any argument: close, munmap, mremap, madvise, brk, futex, the clocks, getrandom, getpid, gettid,
     getrusage, sched_yield, restart_syscall, exit, exit_group, and what handles the process's own signals."""
     read: int
+    pread64: int
     write: int
     mmap: int
     mprotect: int
@@ -46,6 +47,7 @@ MACHINES = {
         0xC000003E,
         (3, 11, 25, 28, 12, 202, 228, 229, 96, 201, 318, 39, 186, 98, 24, 219, 60, 231, 13, 14, 15, 131),
         read=0,
+        pread64=17,
         write=1,
         mmap=9,
         mprotect=10,
@@ -55,6 +57,7 @@ MACHINES = {
         0xC00000B7,
         (57, 215, 216, 233, 214, 98, 113, 114, 169, 278, 172, 178, 165, 124, 128, 93, 94, 134, 135, 139, 132),
         read=63,
+        pread64=67,
         write=64,
         mmap=222,
         mprotect=226,
@@ -111,6 +114,7 @@ def instructions(machine: Machine, readable: Collection[int], writable: Collecti
         yield from _allow(number)
     for descriptor in readable:
         yield from _allow(machine.read, _Check(0, "equal", descriptor))
+        yield from _allow(machine.pread64, _Check(0, "equal", descriptor))
     for descriptor in writable:
         yield from _allow(machine.write, _Check(0, "equal", descriptor))
     memory_only = _Check(3, "bits set", _MAP_ANONYMOUS)

@@ -1,4 +1,7 @@
-"""Arista EOS: a configuration session of the change's own name, and a checkpoint to go back to."""
+"""Arista EOS: a configuration session of the change's own name, and a copy on flash to go back to.
+
+No checkpoint: EOS documents no command that removes one.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from drivers.netmiko.procedures.procedure import Procedure
 
 _DAY_S = 86_400
 _TIMED = "pendingCommitTimer"
+_LIST = "show configuration sessions"
+_COPIED = "Copy completed successfully"
 
 
 class EosProcedure(Procedure):
@@ -20,12 +25,19 @@ class EosProcedure(Procedure):
     def _session(self) -> str:
         return f"configure session {self.change.name}"
 
+    @property
+    def _copy(self) -> str:
+        return f"flash:{self.change.name}.cfg"
+
     def understands(self) -> frozenset[str]:
         return frozenset({"commit"})
 
+    def another_waits(self) -> bool:
+        return _TIMED in (self.entry.ask(_LIST, told=False) or "")
+
     def prepare(self) -> None:
-        if self.change.undoable and self.entry.ask(f"configure checkpoint save {self.change.name}") is None:
-            self.refuse("the device made no checkpoint to go back to")
+        if self.change.undoable and self.entry.ask(f"copy running-config {self._copy}", shows=_COPIED) is None:
+            self.refuse("the device made no copy of its configuration to go back to")
 
     def mode(self) -> str | None:
         return self._session
@@ -45,7 +57,7 @@ class EosProcedure(Procedure):
         self.entry.step(f"commit{timer}", "the device refused to commit the change; it was dropped")
 
     def drop(self) -> None:
-        self.entry.ask("abort")
+        self.touched = self.entry.ask("abort") is None
 
     def undo(self) -> None:
         """Also drops a session that was left uncommitted, by a job that was cut off."""
@@ -56,14 +68,14 @@ class EosProcedure(Procedure):
             raise self.nothing_to_undo()
         if self.change.undoable and state != _TIMED:
             self.entry.step(
-                f"configure checkpoint restore {self.change.name}",
-                "the device did not go back to its checkpoint before the change",
+                f"configure replace {self._copy}",
+                "the device did not go back to its configuration before the change",
             )
         self.forget()
 
     def forget(self) -> None:
         if self.change.undoable:
-            self.entry.ask(f"delete checkpoint:{self.change.name}")
+            self.entry.ask(f"delete {self._copy}")
 
     def confirm_timed(self) -> None:
         if self._state() != _TIMED:
@@ -72,7 +84,7 @@ class EosProcedure(Procedure):
 
     def _state(self) -> str | None:
         """Of this change's session: None if it is over, or never was."""
-        for line in (self.entry.ask("show configuration sessions") or "").splitlines():
+        for line in (self.entry.ask(_LIST) or "").splitlines():
             name, _, rest = line.strip(" *").partition(" ")
             if name == self.change.name:
                 state = rest.split()[:1]

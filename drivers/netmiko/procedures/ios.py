@@ -21,6 +21,11 @@ class IosProcedure(Procedure):
     def _copy(self) -> str:
         return f"flash:{self.change.name}.cfg"
 
+    def another_waits(self) -> bool:
+        """The timer, when it runs out, brings back the whole configuration."""
+        said = self.entry.ask("show archive config rollback timer", shows="Timer value", told=False)
+        return said is not None
+
     def prepare(self) -> None:
         if self.args.revert_in and minutes(self.args.revert_in) > _LONGEST_MIN:
             self.refuse(f"the platform reverts a change after {_LONGEST_MIN} minutes at most")

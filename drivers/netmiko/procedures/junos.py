@@ -9,6 +9,8 @@ from drivers.errors import CommandRejected
 from drivers.netmiko.procedures.procedure import Procedure, minutes
 
 _DROPPED = "the device refused to commit the change; it was dropped"
+_LIST = "show system commit"
+_WAITS = "rollback in"
 _ENTRY = re.compile(r"^(\d+) +\d{4}-", re.MULTILINE)
 
 
@@ -19,6 +21,11 @@ class JunosProcedure(Procedure):
 
     def understands(self) -> frozenset[str]:
         return frozenset({"commit", "check", "comment"})
+
+    def another_waits(self) -> bool:
+        """Any commit, and a check too, would confirm the last one, whoever made it."""
+        said = self.entry.ask(_LIST, told=False) or ""
+        return any(_WAITS in last for last in _ENTRY.split(said, maxsplit=2)[2:3])
 
     def mode(self) -> str | None:
         """Alone, so that nobody else's changes are committed or dropped; shared only to leave a candidate behind."""
@@ -78,10 +85,10 @@ class JunosProcedure(Procedure):
 
     def _found(self) -> tuple[int | None, bool]:
         """Where the change stands among the commits, the last being 0, and whether it waits to be confirmed."""
-        said = self.entry.step("show system commit", "the device does not list its commits")
+        said = self.entry.step(_LIST, "the device does not list its commits")
         starts = [*_ENTRY.finditer(said)]
         for start, end in zip(starts, [*(match.start() for match in starts[1:]), len(said)], strict=True):
             text = said[start.start() : end]
             if self.change.name in text:
-                return int(start.group(1)), "rollback in" in text
+                return int(start.group(1)), _WAITS in text
         return None, False

@@ -22,6 +22,8 @@ class Procedure:
 
     def __init__(self, entry: Entry, change: Change) -> None:
         assert isinstance(change.args, NetmikoConfig)
+        self.touched = False
+        """Something of the change may be in force: only then is there anything to undo."""
         self.entry = entry
         self.change = change
         self.args = change.args
@@ -31,9 +33,12 @@ class Procedure:
     def apply(self) -> str | None:
         """Make the change; returns the difference."""
         self._refuse_what_it_cannot()
+        if not self.args.dry_run and self.another_waits():
+            self.refuse("another change waits for its confirmation on the device")
         self.prepare()
         mode = self.mode() or self.args.config_mode_command
         self.entry.enter(mode, self.change.lines, self.unentered())
+        self.touched = True
         try:
             difference = self._fill_and_commit()
         except CommandRejected:
@@ -68,6 +73,10 @@ class Procedure:
     def understands(self) -> frozenset[str]:
         """Of `commit`, `check` and `comment`, what can be asked for."""
         return frozenset()
+
+    def another_waits(self) -> bool:
+        """Whether a change waits to be confirmed: its end would take this one back, or this one would confirm it."""
+        return False
 
     def prepare(self) -> None:
         """Before configuration mode: take what `undo` needs, if the change is undoable."""

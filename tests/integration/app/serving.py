@@ -2,14 +2,13 @@
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import psutil
@@ -21,6 +20,9 @@ from app.services import Services
 from jobs.seal import new_key
 from jobs.settings import ServerSettings, Settings
 from tests.integration.postgres.processes import await_true
+from tests.ports import free_port
+
+T = TypeVar("T")
 
 KEY = "the-tests-own-key-8265"
 SECRET = "Qx7-secret-of-the-tests"
@@ -89,6 +91,11 @@ class InThread:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await `work` in the server's loop."""
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(TIMEOUT_S)
+
     def tasks(self) -> int:
         """Tasks that the server's loop has now."""
         assert self._loop is not None
@@ -146,13 +153,6 @@ def as_process(url: str, log: Path, **environment: str) -> Iterator[AsProcess]:
     finally:
         process.terminate()
         process.wait(TIMEOUT_S)
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody uses."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
 
 
 def connections_to(port: int) -> int:

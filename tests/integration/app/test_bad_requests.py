@@ -39,7 +39,7 @@ UNKNOWN = {
     "config-args": (
         body(command=None, config="x", driver_args={"sav": True}),
         ["driver_args", "sav"],
-        "Known here: read_timeout, save",
+        "Known here: dry_run, revert_in, replace, read_timeout, save",
     ),
     "change-only": (
         body(driver_args={"save": True}),
@@ -50,8 +50,8 @@ UNKNOWN = {
 }
 
 WRONG: dict[str, tuple[dict[str, Any], list[str | int], str]] = {
-    "both": (body(config="x"), [], "exactly one of command and config"),
-    "neither": (body(command=None), [], "exactly one of command and config"),
+    "both": (body(config="x"), [], "exactly one of command, config and"),
+    "neither": (body(command=None), [], "exactly one of command, config and"),
     "command-number": (body(command=3), ["command"], "must be text, or a list of texts"),
     "command-numbers": (body(command=["show version", 3]), ["command", 1], "valid string"),
     "command-empty": (body(command=""), ["command", 0], "must not be empty"),
@@ -65,8 +65,8 @@ WRONG: dict[str, tuple[dict[str, Any], list[str | int], str]] = {
     "config-separator": (body(command=None, config="a\u2028reload"), ["config", 0], "control characters"),
     "config-vertical-tab": (body(command=None, config="a\x0breload"), ["config", 0], "control characters"),
     "config-object": (body(command=None, config={"a": 1}), ["config"], "must be text"),
-    "driver-missing": (body(driver=None), ["driver"], "missing; installed: netmiko"),
-    "driver-unknown": (body(driver=SECRET), ["driver"], "no such driver; installed: netmiko"),
+    "driver-missing": (body(driver=None), ["driver"], "missing; installed: napalm, netmiko, paramiko, pyeapi"),
+    "driver-unknown": (body(driver=SECRET), ["driver"], "no such driver; installed: napalm, netmiko, paramiko, pyeapi"),
     "driver-number": (body(driver=3), ["driver"], "no such driver"),
     "device-type": (
         body(connection_args=connection(device_type="cisco_iso")),

@@ -132,6 +132,8 @@ def test_queued(api: httpx.Client) -> None:
         "schedule_id",
         "result",
         "config",
+        "change",
+        "rendered",
     ]
     assert [name for name, value in job.items() if value is None] == sorted(absent, key=list(job).index)
     assert (job["status"], job["attempts"], job["enqueued_at"]) == ("queued", 0, job["created_at"])

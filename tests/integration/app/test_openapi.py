@@ -31,12 +31,38 @@ METHODS = {
     ("delete", "/job"): ["id", "queue", "host", "batch", "force"],
     ("get", "/job/{job_id}"): ["job_id", "wait"],
     ("get", "/job/{job_id}/events"): ["job_id"],
+    ("post", "/job/{job_id}/confirm"): ["job_id", "wait"],
     ("post", "/device/bulk"): ["Idempotency-Key"],
     ("get", "/batch/{batch_id}"): ["batch_id"],
     ("get", "/batch/{batch_id}/events"): ["batch_id"],
     ("get", "/worker"): ["queue", "node", "host"],
     ("delete", "/worker"): ["name", "node", "queue", "host", "force"],
     ("get", "/session"): ["host", "node", "queue", "limit"],
+    ("post", "/device/test-connection"): ["timeout"],
+    ("post", "/device/test"): ["timeout"],
+    ("get", "/driver"): ["device_type"],
+    ("get", "/driver/{name}"): ["name", "device_type"],
+    ("get", "/host-key"): ["host", "limit", "cursor"],
+    ("post", "/host-key"): [],
+    ("delete", "/host-key"): ["host", "port"],
+    ("get", "/circuit"): ["host", "limit"],
+    ("delete", "/circuit"): ["host"],
+    ("get", "/storage/{file_id}"): ["file_id"],
+    ("delete", "/storage/{file_id}"): ["file_id"],
+    ("post", "/detached-task"): ["wait", "Idempotency-Key"],
+    ("get", "/detached-task"): ["host", "state", "limit", "cursor"],
+    ("get", "/detached-task/{task_id}"): ["task_id", "refresh"],
+    ("get", "/detached-task/{task_id}/log"): ["task_id", "offset", "size", "wait", "format"],
+    ("delete", "/detached-task/{task_id}"): ["task_id", "force"],
+    ("post", "/template/render"): [],
+    ("post", "/template/render/{engine}"): ["engine"],
+    ("post", "/template/parse"): [],
+    ("post", "/template/parse/{engine}"): ["engine"],
+    ("get", "/template"): ["kind", "prefix", "limit", "cursor"],
+    ("get", "/template/{kind}/{name}"): ["kind", "name", "version"],
+    ("post", "/template/{kind}/{name}"): ["kind", "name"],
+    ("put", "/template/{kind}/{name}"): ["kind", "name"],
+    ("delete", "/template/{kind}/{name}"): ["kind", "name"],
     ("get", "/health"): [],
     ("get", "/health/live"): [],
     ("get", "/health/ready"): [],
@@ -48,12 +74,38 @@ STATUSES = {
     ("delete", "/job"): "200 400 403 404 500 503",
     ("get", "/job/{job_id}"): "200 400 403 404 500 503",
     ("get", "/job/{job_id}/events"): "200 400 403 404 500 503",
+    ("post", "/job/{job_id}/confirm"): "201 400 403 404 409 500 503",
     ("post", "/device/bulk"): "200 201 400 403 409 413 415 500 503",
     ("get", "/batch/{batch_id}"): "200 400 403 404 500 503",
     ("get", "/batch/{batch_id}/events"): "200 400 403 404 500 503",
     ("get", "/worker"): "200 400 403 500 503",
     ("delete", "/worker"): "200 400 403 404 500 503",
     ("get", "/session"): "200 400 403 500 503",
+    ("post", "/device/test-connection"): "200 400 403 413 415 500 503",
+    ("post", "/device/test"): "200 400 403 413 415 500 503",
+    ("get", "/driver"): "200 400 403 500",
+    ("get", "/driver/{name}"): "200 400 403 404 500",
+    ("get", "/host-key"): "200 400 403 500 503",
+    ("post", "/host-key"): "200 400 403 413 415 500 503",
+    ("delete", "/host-key"): "200 400 403 500 503",
+    ("get", "/circuit"): "200 400 403 500 503",
+    ("delete", "/circuit"): "200 400 403 500 503",
+    ("get", "/storage/{file_id}"): "200 400 403 404 409 500 503",
+    ("delete", "/storage/{file_id}"): "200 400 403 404 409 500 503",
+    ("post", "/detached-task"): "200 201 400 403 409 413 415 500 503",
+    ("get", "/detached-task"): "200 400 403 500 503",
+    ("get", "/detached-task/{task_id}"): "200 400 403 404 500 503",
+    ("get", "/detached-task/{task_id}/log"): "200 400 403 404 409 500 503",
+    ("delete", "/detached-task/{task_id}"): "200 400 403 404 409 500 503",
+    ("post", "/template/render"): "200 400 403 404 413 415 500 503",
+    ("post", "/template/render/{engine}"): "200 400 403 404 413 415 500 503",
+    ("post", "/template/parse"): "200 400 403 404 413 415 500 503",
+    ("post", "/template/parse/{engine}"): "200 400 403 404 413 415 500 503",
+    ("get", "/template"): "200 400 403 500 503",
+    ("get", "/template/{kind}/{name}"): "200 400 403 404 500 503",
+    ("post", "/template/{kind}/{name}"): "200 400 403 404 409 413 415 500 503",
+    ("put", "/template/{kind}/{name}"): "200 400 403 404 413 415 500 503",
+    ("delete", "/template/{kind}/{name}"): "200 400 403 404 500 503",
     ("get", "/health"): "200 400 403 500",
     ("get", "/health/live"): "200 500",
     ("get", "/health/ready"): "200 500 503",
@@ -112,6 +164,9 @@ def test_statuses(description: dict[str, Any]) -> None:
                 assert list(answer["content"]) == ["text/event-stream"]
                 assert "`end`" in answer["description"]
                 continue
+            if operation == ("get", "/storage/{file_id}") and status == "200":
+                assert list(answer["content"]) == ["application/octet-stream"]
+                continue
             ref = answer["content"]["application/json"]["schema"]["$ref"]
             assert ("Failure" in ref) == (int(status) >= 400), (operation, status)
 
@@ -143,7 +198,8 @@ def test_body(description: dict[str, Any], path: str) -> None:
     request = description["paths"][path]["post"]["requestBody"]
     assert request["required"] is True
     found = request["content"]["application/json"]["schema"]
-    mapping = {"netmiko": "#/components/schemas/NetmikoExecute"}
+    drivers = ("netmiko", "napalm", "pyeapi", "paramiko")
+    mapping = {name: f"#/components/schemas/{name.capitalize()}Execute" for name in drivers}
     assert found["discriminator"] == {"propertyName": "driver", "mapping": mapping}
     assert found["oneOf"] == [{"$ref": ref} for ref in mapping.values()]
 
@@ -153,7 +209,8 @@ def test_models_are_closed(description: dict[str, Any]) -> None:
         assert schema(description, name)["additionalProperties"] is False, name
     execute = schema(description, "NetmikoExecute")
     assert execute["required"] == ["driver", "connection_args"]
-    assert execute["oneOf"] == [{"required": ["command"]}, {"required": ["config"]}]
+    transfer = {"required": ["driver_args"], "properties": {"driver_args": {"required": ["file_transfer"]}}}
+    assert execute["oneOf"] == [{"required": ["command"]}, {"required": ["config"]}, transfer]
     assert schema(description, "Options")["properties"].keys() < execute["properties"].keys()
     for name in ("command", "config"):
         assert {"type": "string"} in execute["properties"][name]["anyOf"]
@@ -185,7 +242,7 @@ def test_examples_are_accepted(asking: httpx.Client, api: httpx.Client) -> None:
     described = asking.get("/docs/openapi.json").json()["paths"]["/device/execute"]["post"]["requestBody"]
     examples = described["content"]["application/json"]["examples"]
     operations = [name for example in examples.values() for name in ("command", "config") if name in example["value"]]
-    assert sorted(operations) == ["command", "config"]
+    assert sorted(operations) == ["command"] * 4 + ["config"] * 4
     for example in examples.values():
         success(api.post("/device/execute", json=example["value"]), 201)
 

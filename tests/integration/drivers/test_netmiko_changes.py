@@ -158,7 +158,7 @@ def test_a_change_that_is_kept_leaves_nothing_behind_and_is_saved_then(place: Pl
     assert not saves or "changed" not in device.startup
     session.keep(wanted, ignore)
     assert "changed" in device.startup
-    if persona not in ("junos", "eos"):  # Junos numbers its commits itself, the simulated EOS deletes no checkpoint
+    if persona != "junos":  # which numbers its commits itself
         with pytest.raises(CommandRejected, match="did not go back"):
             session.undo(wanted, ignore)
 
@@ -181,6 +181,16 @@ def test_without_a_copy_no_line_is_sent(place: Place) -> None:
         session.apply_config(wanted, replies.append)
     assert [reply.verdict for reply in replies] == [Verdict.REFUSED, Verdict.SKIPPED, Verdict.SKIPPED]
     assert session.alive()
+
+
+@pytest.mark.parametrize("persona", ["ios", "nxos"])
+def test_where_no_line_was_sent_there_is_nothing_to_undo(place: Place, persona: str) -> None:
+    device = place(persona)
+    session, wanted = device.session(), change(*LINES[persona], undoable=True, replace=True)
+    with pytest.raises(CommandRejected, match="no line was sent"):
+        session.apply_config(wanted, ignore)
+    session.undo(wanted, ignore)
+    assert not [command for command in device.commands() if command.startswith(("rollback ", "configure "))]
 
 
 def test_a_copy_of_an_earlier_attempt_stays(place: Place) -> None:
@@ -315,6 +325,24 @@ def test_a_commit_that_is_not_the_last_is_not_undone(place: Place) -> None:
 def archive(session: NetmikoSession, persona: str) -> None:
     if persona == "ios":
         apply(session, change("archive", "path flash:archive"))
+
+
+@pytest.mark.parametrize("timed", [{}, {"revert_in": 60}], ids=["plain", "timed"])
+@pytest.mark.parametrize("persona", TIMED)
+def test_no_change_goes_on_top_of_one_that_waits(place: Place, persona: str, timed: dict[str, int]) -> None:
+    device = place(persona)
+    session = device.session()
+    archive(session, persona)
+    apply(session, change(*LINES[persona], revert_in=600))
+    waiting, replies = device.running, list[Reply]()
+    lines = tuple(line.replace("changed", "other") for line in LINES[persona])
+    other = Change(lines, NetmikoConfig(read_timeout=5, **timed), "npfedcba987654", undoable=True)
+    with pytest.raises(CommandRejected, match="another change waits"):
+        session.apply_config(other, replies.append)
+    assert {reply.verdict for reply in replies} == {Verdict.SKIPPED}
+    session.undo(other, ignore)  # of which nothing came into force
+    assert device.running == waiting
+    session.confirm(change(revert_in=600), ignore)
 
 
 @pytest.mark.parametrize("persona", TIMED)

@@ -41,6 +41,10 @@ class Grown:
     content: bytes = b""
     size: int = field(default=0, init=False)
 
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
     def append(self, data: bytes) -> None:
         self.content += data
         self.size = len(self.content)
@@ -138,6 +142,16 @@ def test_a_file_goes_to_a_server_and_back(linux: NetmikoSession, tmp_path: Path)
     assert sink.content == CONTENT
     with pytest.raises(CommandRejected):
         linux.download(Transfer(f"{tmp_path}/missing", QUERY), sink, ignore)
+    assert linux.alive()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: the login must be one that is privileged from the start")
+def test_a_change_as_root_leaves_the_session_open(linux: NetmikoSession, tmp_path: Path) -> None:
+    replies: list[Reply] = []
+    change = Change([f"touch {tmp_path}/made"], NetmikoConfig(read_timeout=5), "np0123456789ab")
+    linux.apply_config(change, replies.append)
+
+    assert ([reply.verdict for reply in replies], (tmp_path / "made").exists()) == ([Verdict.DONE], True)
     assert linux.alive()
 
 

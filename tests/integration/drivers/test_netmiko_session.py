@@ -41,6 +41,7 @@ from drivers.lab import (
 from drivers.netmiko import NetmikoConfig, NetmikoConnection, NetmikoDriver, NetmikoQuery
 from drivers.netmiko.session import NetmikoSession
 from drivers.sockets import TcpLine
+from tests.waiting import until
 
 QUERY = NetmikoQuery(read_timeout=5)
 CONFIG = NetmikoConfig(read_timeout=5)
@@ -361,7 +362,7 @@ def test_logins_that_fail(
     assert lab.password not in str(caught.value)
     assert not session.alive()
     assert netmiko.log.filters == before
-    assert threading.active_count() <= threads + 2  # paramiko's timers end by themselves
+    until(lambda: threading.active_count() <= threads, "its threads ended", 2)
     assert lab.stats(device).logins_failed <= 1
 
 

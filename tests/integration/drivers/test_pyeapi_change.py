@@ -8,7 +8,7 @@ import pytest
 
 from drivers.base import Change, Reply, Verdict
 from drivers.errors import CommandRejected, DriverError, LeaseLost, ReplyTimeout, SessionLost
-from drivers.lab import Drop, LabDevice, LabProcess, Slow, Stall
+from drivers.lab import Drop, LabDevice, LabProcess, RefuseLogin, Slow, Stall
 from drivers.pyeapi import PyeapiConfig, PyeapiConnection, PyeapiDriver, PyeapiQuery, PyeapiSession
 from tests.waiting import until
 
@@ -227,6 +227,19 @@ def test_a_commit_without_an_answer_can_be_undone(opened: Opener, lab: LabProces
     opened().undo(asked, lambda _: None)
     assert lab.running_config(device) == before
     assert_clean(opened())
+
+
+def test_a_login_that_ends_with_the_change_does_not_hide_it(
+    session: PyeapiSession, lab: LabProcess, device: LabDevice
+) -> None:
+    def refuse_once_it_is_made(reply: Reply) -> None:
+        if reply.command.endswith(" commit"):
+            lab.set_faults(device, RefuseLogin())
+            session.transport.close()  # the next request logs in again
+
+    with pytest.raises(SessionLost, match="the change was applied"):
+        session.apply_config(change(*LINES, save=True), refuse_once_it_is_made)
+    assert LINES[1] in lab.running_config(device)
 
 
 def test_a_slow_device_has_the_time_that_it_is_given(

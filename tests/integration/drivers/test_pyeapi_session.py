@@ -48,6 +48,7 @@ from drivers.lab import (
     User,
 )
 from drivers.pyeapi import PyeapiConnection, PyeapiDriver, PyeapiQuery, PyeapiSession
+from tests.cable import cable
 from tests.waiting import until
 
 QUERY = PyeapiQuery(read_timeout=5)
@@ -384,6 +385,22 @@ def test_a_certificate_is_shown_before_anything_is_said(closed: Opener, lab: Lab
     assert fingerprint.startswith("SHA256:")
     assert lab.logins(device) == []
     assert lab.commands(device) == []
+
+
+def test_a_login_is_one_connection(closed: Opener, device: LabDevice) -> None:
+    """One that breaks in the midst of it is not made anew in silence."""
+
+    class Puller(Register):
+        def check(self, address: str, kind: str, fingerprint: str) -> None:
+            laid.pull()
+
+    assert device.https_port is not None
+    with cable(device.https_port) as laid:
+        session = closed(port=laid.port)
+        session.trust = Puller()
+        with pytest.raises(Unreachable):
+            session.open()
+        assert laid.connections == 1
 
 
 def test_a_ca_vouches_for_the_device(opened: Opener, lab: LabProcess, tmp_path: Path) -> None:

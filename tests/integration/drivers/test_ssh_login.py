@@ -250,6 +250,22 @@ def test_a_server_that_says_nothing_is_given_up(server: Sshd, silent: int, by_ju
         login(server, **(changes if by_jump else {"port": silent}), timeout=0.2).open()
 
 
+def test_a_server_that_breaks_off_the_key_exchange_leaves_no_thread(server: Sshd) -> None:
+    before = threading.active_count()
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+
+        def break_off() -> None:
+            with listener.accept()[0] as peer:
+                peer.sendall(b"SSH-2.0-short\r\n")
+                peer.recv(1)
+
+        breaking = threads.submit(break_off)
+        with pytest.raises(Unreachable, match="during the login"):
+            login(server, port=listener.getsockname()[1], timeout=20).open()
+        breaking.result(10)
+    until(lambda: threading.active_count() <= before, "paramiko's clock is stopped", 2)
+
+
 def test_abort_ends_a_login(server: Sshd, silent: int) -> None:
     session = login(server, port=silent)
     with ThreadPoolExecutor(1) as threads:

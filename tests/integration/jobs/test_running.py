@@ -12,8 +12,9 @@ from drivers.pool import PoolLimits, SessionPool
 from jobs.database import Pool
 from jobs.queue import Claimed, JobQueue
 from jobs.results import ErrorType
-from jobs.run import Running, World, run_job
+from jobs.run import run_job
 from jobs.seal import Seal, new_key
+from jobs.world import Running, World
 from tests.integration.jobs.conftest import Site, new_job, queue_worker
 from tests.unit.drivers.fakes import FakeDriver, FakeSession
 from tests.waiting import until, until_async

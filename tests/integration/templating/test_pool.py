@@ -237,6 +237,20 @@ async def test_a_waiter_that_is_cancelled_as_its_turn_comes_passes_it_on(anyio_b
         await pool.close()
 
 
+async def test_a_large_parent_does_not_wear_its_children_out(anyio_backend: str) -> None:
+    """Linux counts what a parent had among the most that its child had."""
+    ballast = bytearray(b"x") * (300 * 2**20)
+    pool = Children(1)
+    await pool.start()
+    try:
+        pids = pool.pids
+        for _ in range(3):
+            await pool.run("jinja2", ANSWER)
+        assert (pool.pids, len(ballast) > 0) == (pids, True)
+    finally:
+        await pool.close()
+
+
 async def test_a_child_is_replaced_after_its_share_of_tasks(anyio_backend: str) -> None:
     pool = Children(1, Limits(tasks=2))
     await pool.start()

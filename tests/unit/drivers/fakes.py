@@ -103,6 +103,8 @@ class FakeDriver:
     query_args: type[Arguments] = Arguments
     config_args: type[ChangeArguments] = ChangeArguments
     default_strategy = Strategy.PINNED
+    example_command = "show version"
+    example_config: Sequence[str] = ("line",)
 
     def __init__(self) -> None:
         self.example: dict[str, Any] = {"host": "r1"}

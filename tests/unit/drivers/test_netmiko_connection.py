@@ -1,5 +1,10 @@
 """The event-driven class is in its place for every platform that netmiko knows."""
 
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
 import netmiko
 import paramiko
 import pytest
@@ -8,6 +13,7 @@ from netmiko.exceptions import ReadException
 from netmiko.ssh_dispatcher import CLASS_MAPPER
 
 from drivers.netmiko.arguments import DEVICE_TYPES
+from drivers.netmiko.channels import LineTelnet, TelnetEventChannel
 from drivers.netmiko.connection import EventConnection, connection_class
 from drivers.netmiko.reads import EventReads
 
@@ -48,6 +54,31 @@ def test_no_filter_stays_on_netmikos_logger() -> None:
 def test_an_empty_pattern_is_refused() -> None:
     with pytest.raises(ReadException, match="empty pattern"):
         unconnected().read_until_pattern("")
+
+
+@pytest.fixture
+def flooded() -> Iterator[TelnetEventChannel]:
+    """A device that never stops talking."""
+    ours, theirs = socket.socketpair()
+
+    def talk() -> None:
+        with suppress(OSError):
+            while True:
+                theirs.sendall(b"r1#" * 10_000)
+
+    talker = threading.Thread(target=talk)
+    talker.start()
+    yield TelnetEventChannel(LineTelnet(ours, "192.0.2.1", 23))
+    ours.close()
+    talker.join()
+    theirs.close()
+
+
+def test_a_device_that_never_stops_does_not_stop_the_clock(flooded: TelnetEventChannel) -> None:
+    connection = unconnected()
+    connection.channel, connection.base_prompt, connection._full_prompt = flooded, "r1", "r1#"
+    assert len(flooded.receive()) < 2**21
+    assert not connection.settle(0.01)
 
 
 @pytest.mark.parametrize("name", ["_send_user_message", "is_active", "get_exception"])

@@ -60,7 +60,7 @@ MEMBER_FAULTS: dict[str, tuple[Any, str]] = {
     "port": ({"host": "a", "port": 70_000}, "connection_args.port"),
     "unknown": ({"host": "a", "comand": "x"}, "did you mean 'command'?"),
     "option": ({"host": "a", "ttl": 5}, "connection_args.ttl: unknown field"),
-    "two-operations": ({"host": "a", "command": "x", "config": "y"}, "exactly one of command and config"),
+    "two-operations": ({"host": "a", "command": "x", "config": "y"}, "exactly one of command, config"),
     "command": ({"host": "a", "command": []}, "command: must not be empty"),
     "driver-args": ({"host": "a", "driver_args": {"save": True}}, "driver_args.save: unknown field"),
 }
@@ -112,7 +112,7 @@ def test_a_member_brings_its_operation(common: Any, own: Any, expected: Any) -> 
 
 
 def test_no_operation_at_all() -> None:
-    with pytest.raises(RequestInvalid, match="exactly one of command and config"):
+    with pytest.raises(RequestInvalid, match="exactly one of command, config"):
         bulk({"host": "a"}, command=None).request(0)
 
 

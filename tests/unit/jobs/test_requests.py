@@ -30,6 +30,13 @@ def test_public_and_secret_parts() -> None:
     assert "first-secret" not in repr(request.public) + repr(request.target)
 
 
+def test_secrets_among_the_drivers_arguments() -> None:
+    args = {"sudo": True, "sudo_password": "sudo-secret", "timeout": 5}
+    request = parse(driver="paramiko", connection_args={"host": "h", "username": "u"}, driver_args=args)
+    assert request.public["driver_args"] == args | {"sudo_password": "***"}
+    assert json.loads(request.secret) == {"driver_args": args}
+
+
 @pytest.mark.parametrize(
     ("one", "other", "equal"),
     [

@@ -18,6 +18,7 @@ from drivers.errors import (
     SessionLost,
     Unreachable,
 )
+from jobs.checks import CheckFailed
 from jobs.results import Cancelled, ErrorType, ExecutionTimeout, Expired, Progress, output_row, storable
 from jobs.seal import SealBroken
 
@@ -36,6 +37,7 @@ from jobs.seal import SealBroken
         (Cancelled("x"), "Cancelled", False),
         (Expired("x"), "Expired", False),
         (SealBroken("x"), "CredentialError", False),
+        (CheckFailed("x"), "CheckFailed", True),
         (DriverError("x"), "DriverFault", False),
         (ValueError("x"), "DriverFault", False),
         (TimeoutError("x"), "DriverFault", False),
@@ -65,6 +67,13 @@ def test_the_logins_secrets_are_masked_in_replies_and_messages() -> None:
     assert [outcome.outputs[0].stdout, outcome.error_message] == ["o ***", "no ***"]
 
 
+def test_whatever_a_device_answers_becomes_storable() -> None:
+    hostile = {"a\x00": ["\ud800", float("nan"), {"b": float("inf")}, 1.5, 7, True, None]}
+    row = output_row(uuid4(), 0, Reply("show x", "", Verdict.DONE, None, 0.0, parsed=hostile))
+
+    assert row["parsed"] == {"a\ufffd": ["?", None, {"b": None}, 1.5, 7, True, None]}
+
+
 @given(st.text(st.characters()))
 def test_any_text_becomes_storable(text: str) -> None:
     stored = storable(text)
@@ -81,4 +90,4 @@ def test_a_skipped_line_has_no_time() -> None:
 
 
 def test_the_list_of_error_types_is_closed() -> None:
-    assert len(ErrorType) == 14
+    assert len(ErrorType) == 15

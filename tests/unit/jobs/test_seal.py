@@ -27,7 +27,7 @@ def test_a_new_key_seals_and_the_old_one_still_opens() -> None:
         before.open(after.seal("x"))
 
 
-@pytest.mark.parametrize("sealed", ["", "nonsense", "gAAAAA", Seal([NEW]).seal("x")[:-4] + "AAA="])
+@pytest.mark.parametrize("sealed", ["", "nonsense", "gAAAAA", Seal([NEW]).seal("x")[:-4] + "AAA="], ids=len)
 def test_what_is_not_ours_does_not_open(sealed: str) -> None:
     with pytest.raises(SealBroken):
         Seal([NEW, OLD]).open(sealed)

@@ -42,6 +42,7 @@ def test_what_may_be_called_with_which_arguments(machine: Machine) -> None:
 
     assert [call(number) for number in machine.plain] == [ALLOW] * len(machine.plain)
     assert (call(machine.read, LINE), call(machine.read, 4)) == (ALLOW, REFUSE)
+    assert (call(machine.pread64, LINE), call(machine.pread64, 4)) == (ALLOW, REFUSE)
     assert (call(machine.write, LINE), call(machine.write, 1), call(machine.write, 4)) == (ALLOW, ALLOW, REFUSE)
     assert call(machine.mmap, 0, 9, READ_WRITE, ANONYMOUS) == ALLOW
     assert call(machine.mmap, 0, 9, READ_WRITE | EXECUTE, ANONYMOUS) == REFUSE
@@ -54,7 +55,8 @@ def test_what_may_be_called_with_which_arguments(machine: Machine) -> None:
 
 def test_everything_else_is_refused_and_another_architecture_killed(machine: Machine) -> None:
     code = list(instructions(machine, [LINE], [LINE]))
-    known = {*machine.plain, machine.read, machine.write, machine.mmap, machine.mprotect, machine.prlimit64}
+    positioned = {machine.pread64, machine.prlimit64}
+    known = {*machine.plain, *positioned, machine.read, machine.write, machine.mmap, machine.mprotect}
 
     assert {verdict(code, machine.architecture, number) for number in range(600) if number not in known} == {REFUSE}
     assert verdict(code, machine.architecture, 0x40000000 | machine.plain[0]) == REFUSE  # x32's numbers
