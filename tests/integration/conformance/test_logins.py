@@ -76,7 +76,8 @@ def test_a_login_that_breaks_off_anywhere(bench: Bench) -> None:
     whole = bench.cable.received
     for position in range(PARTS):
         with cable(bench.peer.port) as cut:
-            cut.pull_after = whole * position // PARTS
+            # Not up to the end: what a server says after the login (its other host keys) is counted too.
+            cut.pull_after = whole * position // (PARTS + 3)
             talk = bench.closed(port=cut.port)
             with within(LOGIN_S), pytest.raises(Unreachable):
                 talk.open()
