@@ -50,7 +50,7 @@ class ChangeArguments(Arguments):
 
     dry_run: bool = False
     """Show the difference and change nothing."""
-    revert_in: int | None = Field(default=None, ge=1, le=86_400)
+    revert_in: int | None = Field(default=None, ge=1, le=86_399)
     """Seconds after which the device itself undoes the change, unless the job is confirmed before (rounded up to what
     the platform counts in)."""
     replace: bool = False

@@ -364,13 +364,15 @@ def test_rollback_takes_the_last_commit_back(ready: tuple[Stage, ConfigSession])
     assert stage.running() == before
 
 
-@pytest.mark.parametrize(
-    ("args", "why"),
-    [({"message": "because"}, "keeps no commit message"), ({"revert_in": 86_400}, "takes a change back after at most")],
-)
-def test_what_the_platform_cannot_do_is_refused_before_anything_is_sent(
-    stage: Stage, args: dict[str, Any], why: str
-) -> None:
+def test_what_the_platform_cannot_do_is_refused_before_anything_is_sent(stage: Stage) -> None:
+    refused_unsent(stage, "keeps no commit message", message="because")
+
+
+def test_a_timer_longer_than_the_platforms_is_refused_before_anything_is_sent(ios: Stage) -> None:
+    refused_unsent(ios, "takes a change back after at most", revert_in=7201)
+
+
+def refused_unsent(stage: Stage, why: str, **args: Any) -> None:
     _, view = stage.opened()
     before = stage.lab.commands(stage.device)
     with pytest.raises(CommandRejected, match=why):
