@@ -195,7 +195,7 @@ class RequestModels:
         if request.options.queue_strategy is Strategy.PINNED:
             raise _fault("queue_strategy", "a detached task is always fifo")
         driver = self._drivers[request.driver]
-        _require(driver, request.target.connection, ["driver"], tasks=True)
+        _require(driver, request.target.connection, ["driver"], "tasks")
         return replace(request, operation="task", strategy=Strategy.FIFO)
 
     def validate(self, driver: Driver, body: object) -> Execute:
@@ -310,17 +310,16 @@ def _refuse_impossible(driver: Driver, execute: Execute, args: Arguments) -> Non
     if isinstance(args, ChangeArguments):
         timed = args.revert_in is not None
         wanted = {"dry_run": args.dry_run, "revert_in": timed, "replace": args.replace, "config": True}
-        for name, asked in wanted.items():
-            _require(driver, login, ["driver_args", name], **{name: asked})
+        for name in (name for name, asked in wanted.items() if asked):
+            _require(driver, login, ["driver_args", name], name)
     elif transfer_of(args):
-        _require(driver, login, ["driver_args", "file_transfer"], files=True)
+        _require(driver, login, ["driver_args", "file_transfer"], "files")
 
 
-def _require(driver: Driver, login: Arguments, place: list[str], **capabilities: bool) -> None:
-    """Raises RequestInvalid unless the driver has those of the capabilities that are asked for (true)."""
+def _require(driver: Driver, login: Arguments, place: list[str], capability: str) -> None:
+    """Raises RequestInvalid unless the driver has it on the login's device."""
     device_type = getattr(login, "device_type", None)
-    able = driver.capabilities(device_type)
-    if any(asked and not getattr(able, name) for name, asked in capabilities.items()):
+    if not getattr(driver.capabilities(device_type), capability):
         message = f"the driver {driver.name} cannot do that on {device_type or 'this kind of device'}"
         raise _wrong(place, message, "capability")
 
