@@ -4,6 +4,7 @@ Logins are by key; password logins would need PAM. Where it is not installed, th
 """
 
 import getpass
+import grp
 import os
 import shutil
 import socket
@@ -126,6 +127,18 @@ def make_key(file: Path, kind: str, passphrase: str = "") -> Path:
 def authorize(folder: Path, *keys: Path) -> None:
     """Let these keys in."""
     (folder / "authorized_keys").write_text("".join(Path(f"{key}.pub").read_text() for key in keys))
+
+
+def require_terminals() -> None:
+    """Skip where an sshd that is not root cannot hand out terminals: it must give them to the group `tty`."""
+    if os.geteuid() == 0:
+        return
+    ours, theirs = os.openpty()
+    group = os.fstat(theirs).st_gid
+    for descriptor in (ours, theirs):
+        os.close(descriptor)
+    if group != grp.getgrnam("tty").gr_gid:
+        pytest.skip("NO TERMINALS: sshd is not root here, and /dev/pts is not of the group tty, so nothing was tested")
 
 
 def user() -> str:

@@ -15,7 +15,7 @@ from drivers.errors import CommandRejected, DriverError, LeaseLost, SessionAbort
 from drivers.lab import LabProcess
 from drivers.netmiko import NetmikoConfig, NetmikoConnection, NetmikoDriver, NetmikoQuery
 from drivers.netmiko.session import NetmikoSession
-from tests.sshd import Sshd, sshd, user
+from tests.sshd import Sshd, require_terminals, sshd, user
 
 QUERY = NetmikoQuery(read_timeout=10)
 CONTENT = os.urandom(300_000)
@@ -88,6 +88,7 @@ def used() -> Iterator[int]:
 
 @pytest.fixture
 def linux(server: Sshd) -> Iterator[NetmikoSession]:
+    require_terminals()
     login = {"username": user(), "pkey": server.key.read_text()}
     with closing(opened(device_type="linux", host="127.0.0.1", port=server.port, **login)) as session:
         yield session

@@ -13,7 +13,7 @@ from drivers.errors import AuthenticationFailed, CommandRejected, DriverError, H
 from drivers.lab import LabProcess
 from drivers.netmiko import NetmikoConfig, NetmikoConnection, NetmikoDriver, NetmikoQuery
 from drivers.netmiko.session import NetmikoSession
-from tests.sshd import Sshd, make_key, sshd, user
+from tests.sshd import Sshd, make_key, require_terminals, sshd, user
 
 QUERY = NetmikoQuery(read_timeout=5)
 
@@ -36,12 +36,14 @@ class Record:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    require_terminals()
     with sshd(tmp_path_factory.mktemp("sshd"), kinds=("ed25519", "rsa")) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    require_terminals()
     with sshd(tmp_path_factory.mktemp("old"), extra="Ciphers aes128-cbc\nMACs hmac-sha1\n") as running:
         yield running
 

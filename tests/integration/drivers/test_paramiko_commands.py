@@ -23,7 +23,7 @@ from drivers.errors import (
     Unreachable,
 )
 from drivers.paramiko import ParamikoConfig, ParamikoConnection, ParamikoDriver, ParamikoQuery, ParamikoSession
-from tests.sshd import Sshd, sshd, user
+from tests.sshd import Sshd, require_terminals, sshd, user
 from tests.waiting import until
 
 SUDO = """#!/bin/sh
@@ -133,6 +133,8 @@ def test_endless_output_ends_at_the_limit(session: ParamikoSession, tmp_path: Pa
 
 @pytest.mark.parametrize("args", [{}, {"get_pty": True}, {"sudo": True, "sudo_password": "right"}])
 def test_a_timeout_leaves_nothing_running(session: ParamikoSession, tmp_path: Path, args: dict[str, Any]) -> None:
+    if args.get("get_pty"):
+        require_terminals()
     command = f"sh -c 'sleep 97; echo {tmp_path}'"
     with pytest.raises(ReplyTimeout):
         run(session, command, timeout=0.5, **args)
@@ -226,6 +228,7 @@ def test_quotes_arrive_as_they_were(session: ParamikoSession) -> None:
 
 
 def test_a_terminal_makes_one_stream(session: ParamikoSession) -> None:
+    require_terminals()
     (reply,) = run(session, "tty >&2; echo out", get_pty=True)
     assert reply.stdout.startswith("/dev/pts/")
     assert reply.stdout.endswith("\nout\n")
@@ -249,6 +252,8 @@ def test_a_variable_that_the_server_drops_is_an_error(session: ParamikoSession, 
 
 @pytest.mark.parametrize("pty", [False, True])
 def test_sudo_gets_its_password_and_nobody_sees_it(session: ParamikoSession, pty: bool) -> None:
+    if pty:
+        require_terminals()
     (reply,) = run(session, "echo done", sudo=True, sudo_password="right", get_pty=pty)
     assert (reply.stdout, reply.stderr, reply.exit_status) == ("done\n", "", 0)
 
