@@ -35,8 +35,7 @@ def redact_all(value: Any, secrets: Collection[str]) -> Any:
 
 
 def _secrets(model: BaseModel) -> Iterator[str]:
-    for name in type(model).model_fields:
-        value = getattr(model, name)
+    for value in vars(model).values():
         if isinstance(value, SecretStr):
             yield value.get_secret_value()
         elif isinstance(value, BaseModel):
