@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as NotParsed
 
@@ -22,6 +22,9 @@ PREFIX = "NETPULSE_"
 
 ZONE = "^[a-z0-9_-]{1,30}$"
 """A zone's name: part of queue names, which procrastinate limits to 40 characters."""
+
+
+_MOUNT = r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$"
 
 
 class SettingsError(Exception):
@@ -47,6 +50,15 @@ class ServerSettings(_Group):
     max_body_bytes: int = Field(4 * 2**20, ge=1024, description="Largest request body, in bytes.")
     database_connections: int = Field(10, ge=1, le=200, description="Connections to PostgreSQL per API process.")
     placement: str = Field(DEFAULT, description="Policy that chooses a worker for a device that nobody holds.")
+    requests_per_minute: int = Field(
+        0, ge=0, description="Requests that a key may make, unless it has a limit of its own; 0: no limit."
+    )
+    queued_jobs: int = Field(
+        0, ge=0, description="Jobs that a key may have waiting, unless it has a limit of its own; 0: no limit."
+    )
+    audit_reads: bool = Field(
+        False, description="Also record what was allowed and changes nothing. What was refused is always recorded."
+    )
 
     @field_validator("placement")
     @classmethod
@@ -162,6 +174,51 @@ class TemplateSettings(_Group):
         return (*allowed_urls(self.urls, private=False), *allowed_urls(self.private_urls, private=True))
 
 
+class CredentialSettings(_Group):
+    """Logins that requests refer to."""
+
+    provider: str | None = Field(
+        None, description="Provider of references that name none. By default vault where there is one, else local."
+    )
+    cache_s: float = Field(
+        30, ge=0, le=3600, description="Seconds that a worker keeps what it read, in memory only; 0: not at all."
+    )
+
+
+class VaultSettings(_Group):
+    """HashiCorp Vault, KV version 2."""
+
+    address: str | None = Field(
+        None, pattern=r"^https?://[^\s/]+/?$", description="https://host:port; none: there is no provider vault."
+    )
+    token: SecretStr | None = Field(None, description="Our own login: a token, or role_id and secret_id.")
+    role_id: str | None = Field(None, description="AppRole's role id.")
+    secret_id: SecretStr | None = Field(None, description="AppRole's secret id.")
+    approle_mount: str = Field("approle", pattern=_MOUNT, description="Where AppRole is mounted.")
+    namespace: str | None = Field(None, description="Namespace (Vault Enterprise).")
+    mount: str = Field("secret", pattern=_MOUNT, description="Where the KV version 2 engine is mounted.")
+    prefixes: str = Field(
+        "", description="Paths below which credentials may lie, separated by commas; empty: any path of the mount."
+    )
+    ca_file: Path | None = Field(
+        None, description="Authorities that sign Vault's certificate; by default the system's."
+    )
+    timeout_s: float = Field(5, gt=0, le=60, description="Seconds that one request to Vault may take.")
+
+    @property
+    def prefix_paths(self) -> tuple[str, ...]:
+        """`prefixes`, each by itself, without slashes around."""
+        return tuple(prefix.strip().strip("/") for prefix in self.prefixes.split(",") if prefix.strip().strip("/"))
+
+    @model_validator(mode="after")
+    def _has_one_login(self) -> Self:
+        if (self.role_id is None) != (self.secret_id is None):
+            raise ValueError("ROLE_ID and SECRET_ID go together")
+        if self.address is not None and (self.token is None) == (self.role_id is None):
+            raise ValueError("either TOKEN, or ROLE_ID and SECRET_ID, is needed")
+        return self
+
+
 class LogSettings(_Group):
     """Logs go to standard error."""
 
@@ -187,6 +244,8 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     tasks: TaskSettings = TaskSettings()
     templates: TemplateSettings = TemplateSettings()
+    credentials: CredentialSettings = CredentialSettings()
+    vault: VaultSettings = VaultSettings()
     log: LogSettings = LogSettings()
 
     @field_validator("secret_keys", mode="before")

@@ -39,7 +39,8 @@ metadata = MetaData(
 )
 
 
-def _timestamp(name: str, comment: str, *, default_now: bool = False) -> Column[object]:
+def timestamp(name: str, comment: str, *, default_now: bool = False) -> Column[object]:
+    """A moment; null unless it has a default."""
     if default_now:
         return Column(name, DateTime(timezone=True), nullable=False, server_default=text("now()"), comment=comment)
     return Column(name, DateTime(timezone=True), comment=comment)
@@ -68,9 +69,9 @@ worker = Table(
     Column("held_sessions", Integer, nullable=False, server_default="0", comment="Sessions held at the last heartbeat"),
     Column("successful_jobs", BigInteger, nullable=False, server_default="0"),
     Column("failed_jobs", BigInteger, nullable=False, server_default="0"),
-    _timestamp("born_at", "Process start, by PostgreSQL's clock", default_now=True),
-    _timestamp("heartbeat_at", "Last heartbeat; shown to people, never compared", default_now=True),
-    _timestamp("died_at", "When it left, or was declared dead"),
+    timestamp("born_at", "Process start, by PostgreSQL's clock", default_now=True),
+    timestamp("heartbeat_at", "Last heartbeat; shown to people, never compared", default_now=True),
+    timestamp("died_at", "When it left, or was declared dead"),
     CheckConstraint("state IN ('live', 'draining', 'dead')", name="state"),
     CheckConstraint("capacity > 0", name="capacity"),
     # Queue names are `pinned:<zone>`; procrastinate refuses names over 40 characters.
@@ -91,7 +92,7 @@ device = Table(
     Column("zone", Text, nullable=False),
     Column("worker_id", ForeignKey(worker.c.id), comment="The incarnation that holds it; null: nobody"),
     Column("epoch", BigInteger, nullable=False, server_default="0", comment="+1 at each change of holder"),
-    _timestamp("submitted_at", "Last submission of a pinned job", default_now=True),
+    timestamp("submitted_at", "Last submission of a pinned job", default_now=True),
     # GET and DELETE /worker?host=
     Index("device_host_idx", "host"),
     # Placement counts a worker's devices; reaping hands them over.
@@ -140,14 +141,14 @@ job = Table(
         server_default="false",
         comment="Somebody wants the running job aborted; its worker looks here should the notice get lost",
     ),
-    _timestamp("created_at", "Accepted", default_now=True),
-    _timestamp("expires_at", "Not claimed by then: failed with Expired"),
-    _timestamp("started_at", "Claimed by the worker that ran it"),
-    _timestamp("ended_at", "Finished, failed or cancelled"),
+    timestamp("created_at", "Accepted", default_now=True),
+    timestamp("expires_at", "Not claimed by then: failed with Expired"),
+    timestamp("started_at", "Claimed by the worker that ran it"),
+    timestamp("ended_at", "Finished, failed or cancelled"),
     Column("difference", Text, comment="What a change made different, or with dry_run would have, as the device tells"),
     Column("rollback", Text, comment="How it went when a change that failed was to be undone"),
-    _timestamp("confirm_by", "The device undoes this change by itself unless it is confirmed before"),
-    _timestamp("confirmed_at", "Confirmed by another job"),
+    timestamp("confirm_by", "The device undoes this change by itself unless it is confirmed before"),
+    timestamp("confirmed_at", "Confirmed by another job"),
     Column("wave", Integer, comment="Of a rollout, from 0; null: not part of one"),
     CheckConstraint(
         "operation IN ('command', 'config', 'confirm', 'upload', 'download', 'task', 'test')", name="operation"
@@ -197,7 +198,7 @@ job_output = Table(
     Column("stderr", Text, nullable=False, server_default=""),
     Column("exit_status", Integer, comment="0 done, 1 refused, null skipped; the process's own where there is one"),
     Column("parsed", JSONB),
-    _timestamp("started_at", "Sent; by the worker's clock"),
+    timestamp("started_at", "Sent; by the worker's clock"),
     Column("duration_s", Float, nullable=False, server_default="0"),
     Column("phase", Text, nullable=False, server_default="main", comment="Of a change: main, before, after or undo"),
     Column("parsing_error", Text, comment="Why `parsed` is null, where parsing was asked for"),
@@ -219,8 +220,8 @@ rollout = Table(
         server_default="true",
         comment="The bulk is still being accepted: no wave after the first begins yet",
     ),
-    _timestamp("created_at", "Accepted", default_now=True),
-    _timestamp("ended_at", "The last wave ended, or it was stopped"),
+    timestamp("created_at", "Accepted", default_now=True),
+    timestamp("ended_at", "The last wave ended, or it was stopped"),
     CheckConstraint("state IN ('running', 'stopped', 'done')", name="state"),
     # advance_rollouts
     Index("rollout_running_idx", "batch_id", postgresql_where=text("state = 'running'")),
@@ -249,8 +250,8 @@ host_key = Table(
     Column("kind", Text, primary_key=True, comment="ssh-ed25519, …; x509 for a certificate"),
     Column("fingerprint", Text, nullable=False, comment="SHA256:… of the key's blob, or of the DER form"),
     Column("source", Text, nullable=False, comment="learnt: at the first login; entered: by a person"),
-    _timestamp("first_seen_at", "Null: entered, and not seen yet"),
-    _timestamp("last_seen_at", "To the day"),
+    timestamp("first_seen_at", "Null: entered, and not seen yet"),
+    timestamp("last_seen_at", "To the day"),
     CheckConstraint("source IN ('learnt', 'entered')", name="source"),
     comment="The keys and certificates with which devices prove who they are",
 )
@@ -262,7 +263,7 @@ circuit = Table(
     Column("login", Text, primary_key=True, comment="Keyed digest of the whole login, secrets included"),
     Column("username", Text, comment="Whose login; null where the driver has no users"),
     Column("failures", Integer, nullable=False, comment="Refusals in a row"),
-    _timestamp("opened_until", "Rests until then; null: it does not"),
+    timestamp("opened_until", "Rests until then; null: it does not"),
     Column("last_failure_at", DateTime(timezone=True), nullable=False, comment="Last refusal"),
     comment="Logins that devices refused since they last accepted them; after too many in a row one rests",
 )
@@ -282,9 +283,9 @@ stored_file = Table(
     Column("size_bytes", BigInteger, nullable=False, server_default="0", comment="So far"),
     Column("sha256", Text, comment="Hexadecimal; null until it is whole"),
     Column("state", Text, nullable=False, server_default="growing"),
-    _timestamp("created_at", "The first byte was asked for", default_now=True),
-    _timestamp("expires_at", "Its pieces may be removed then; null: its job needs them"),
-    _timestamp("removed_at", "Its pieces are gone"),
+    timestamp("created_at", "The first byte was asked for", default_now=True),
+    timestamp("expires_at", "Its pieces may be removed then; null: its job needs them"),
+    timestamp("removed_at", "Its pieces are gone"),
     CheckConstraint("direction IN ('upload', 'download')", name="direction"),
     CheckConstraint("state IN ('growing', 'whole', 'broken')", name="state"),
     CheckConstraint("state <> 'whole' OR sha256 IS NOT NULL", name="digest"),
@@ -319,10 +320,10 @@ detached_task = Table(
     Column("exit_status", Integer),
     Column("log_size", BigInteger, nullable=False, server_default="0", comment="Bytes, when last seen"),
     Column("submitted_by", Text, nullable=False, comment="Name of the API key"),
-    _timestamp("created_at", "Accepted", default_now=True),
-    _timestamp("started_at", "First seen on its host"),
-    _timestamp("ended_at", "Seen to have ended, or given up"),
-    _timestamp("last_seen_at", "A job last looked at it"),
+    timestamp("created_at", "Accepted", default_now=True),
+    timestamp("started_at", "First seen on its host"),
+    timestamp("ended_at", "Seen to have ended, or given up"),
+    timestamp("last_seen_at", "A job last looked at it"),
     Column(
         "look_at",
         DateTime(timezone=True),
@@ -347,9 +348,9 @@ template = Table(
     Column("version", Integer, nullable=False, comment="The latest"),
     Column("description", Text, nullable=False, comment="For people"),
     Column("sample", Text, nullable=False, comment="An example: a context in JSON, or a device's output"),
-    _timestamp("created_at", "First version", default_now=True),
-    _timestamp("updated_at", "Last change of text, description or sample", default_now=True),
-    _timestamp("removed_at", "Not null: it is gone; kept so that version numbers go on"),
+    timestamp("created_at", "First version", default_now=True),
+    timestamp("updated_at", "Last change of text, description or sample", default_now=True),
+    timestamp("removed_at", "Not null: it is gone; kept so that version numbers go on"),
     CheckConstraint("kind IN ('jinja2', 'textfsm', 'ttp', 'regex')", name="kind"),
     comment="Templates that clients refer to by name",
 )
@@ -362,7 +363,7 @@ template_version = Table(
     Column("version", Integer, primary_key=True, autoincrement=False, comment="From 1"),
     Column("text", Text, nullable=False, comment="The template; never changes"),
     Column("created_by", Text, nullable=False, comment="Name of the API key; import: the command line"),
-    _timestamp("created_at", "Stored", default_now=True),
+    timestamp("created_at", "Stored", default_now=True),
     ForeignKeyConstraint(["kind", "name"], [template.c.kind, template.c.name]),
     comment="What a template said from when on",
 )

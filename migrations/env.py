@@ -9,6 +9,7 @@ from alembic import context
 from sqlalchemy import URL, Connection, create_engine, event, make_url
 from sqlalchemy.pool import NullPool
 
+from jobs import access_tables as access_tables  # they join the metadata
 from jobs.tables import SCHEMA, metadata
 
 LOCK = 0x4E657450756C7365  # "NetPulse"
