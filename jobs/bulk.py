@@ -10,18 +10,23 @@ from collections.abc import Iterator
 from typing import Any
 
 from drivers.base import Arguments
+from jobs.credentials.base import CredentialRef
+from jobs.execute import Execute
 from jobs.invalid import RequestInvalid, validated
-from jobs.requests import Execute, Options, Request, RequestModels, arguments_of, request_of
+from jobs.options import Options
+from jobs.referrals import FIELD, LOGIN, stood_in
+from jobs.requests import Request, RequestModels, arguments_of, request_of
 
 MOST_DEVICES = 10_000
 MOST_TEXT = 256 * 2**20
 """Characters of commands or configuration that the common part makes, all devices together."""
 
 TTL_S = 600.0
-OWN = ("command", "config", "driver_args")
+OWN = ("command", "config", "driver_args", "credential_ref")
 """What a member may bring of its own; every other field of it is one of `connection_args`."""
 
-_OPERATION = ("command", "config")
+OPERATION = ("command", "config", "driver_args")
+_LINES = ("command", "config")
 _ADDRESS = ("host", "ip", "hostname")
 """Names of one thing: a member's replaces whichever the common part has."""
 
@@ -35,8 +40,8 @@ class Bulk:
         """`body`: decoded JSON. Raises RequestInvalid for a fault of the common part, or of the list itself."""
         self._driver = models.driver_of(body)
         self._models = models
-        self._common, self.devices = _parted(body)
-        self._login = _object(self._common.get("connection_args", {}), "connection_args")
+        self._sent, self.devices = _parted(body)
+        self._common, self._login, self._ref = _referred(self._sent)
         self._shared: tuple[Execute, Arguments] | None = None
         self.options = Options()
         self._check_login()
@@ -52,14 +57,31 @@ class Bulk:
     def request(self, index: int) -> Request:
         """The member's request. Raises RequestInvalid."""
         member = _object(self.devices[index])
-        own = {name: member[name] for name in OWN if member.get(name) is not None}
-        login, variables = self._parted(member)
-        connection = validated(self._driver.connection_args, self._login_with(login), ("connection_args",), also=OWN)
+        own = {name: member[name] for name in OPERATION if member.get(name) is not None}
+        given, variables = self._parted(member)
+        login, ref = self._referred(self._login_with(given), given, member.get(FIELD))
+        connection = validated(self._driver.connection_args, login, ("connection_args",), also=OWN)
         execute, args = self._operation(own)
         changed: dict[str, Any] = {"connection_args": connection}
+        if ref is not None:
+            changed[FIELD] = ref
         if variables:
             changed["options"] = _with_context(execute.options, variables)
         return request_of(self._driver, execute.model_copy(update=changed), args)
+
+    def _referred(
+        self, login: dict[str, Any], given: dict[str, Any], own: object
+    ) -> tuple[dict[str, Any], CredentialRef | None]:
+        """A member's login, and the reference that goes with it: its own one, else the common one, unless the member
+        brings a user's name or a password. Raises RequestInvalid.
+        """
+        if own is not None:
+            shared = {name: value for name, value in login.items() if name not in LOGIN}
+            mine = {name: given[name] for name in LOGIN if name in given}
+            return stood_in({**shared, **mine}), _ref_of(own)
+        if self._ref is None or any(given.get(name) is not None for name in LOGIN):
+            return login, None
+        return stood_in(login), self._ref
 
     def _parted(self, member: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """A member's login, and its variables: with a template, `vars` and whatever no login knows."""
@@ -73,7 +95,7 @@ class Bulk:
 
     def texts(self) -> Iterator[str]:
         """The body in pieces, the common part first: equal bodies have equal texts. Holds secrets."""
-        yield json.dumps(self._common, sort_keys=True)
+        yield json.dumps(self._sent, sort_keys=True)
         for member in self.devices:
             yield json.dumps(member, sort_keys=True)
 
@@ -85,14 +107,14 @@ class Bulk:
         """The request apart from the login, of which it has the driver's example."""
         if not own and self._shared is not None:
             return self._shared
-        replaced = _OPERATION if any(name in own for name in _OPERATION) else ()
+        replaced = _LINES if any(name in own for name in _LINES) else ()
         body = {name: value for name, value in self._common.items() if name not in replaced}
         execute = self._models.validate(self._driver, {**body, **own, "connection_args": self._driver.example})
         return execute, arguments_of(self._driver, execute)
 
     def _check_common(self) -> None:
         """Everything but the login. Where each member brings its operation, one stands in for theirs."""
-        if any(self._common.get(name) is not None for name in _OPERATION):
+        if any(self._common.get(name) is not None for name in _LINES):
             self._shared = self._operation({})
             self.options = self._shared[0].options
             source = self._shared[0].config or self._shared[0].command or []
@@ -104,6 +126,8 @@ class Bulk:
 
     def _check_login(self) -> None:
         """Each given argument by itself: how they go together, only the whole login of a member shows."""
+        if self._ref is not None:
+            stood_in(self._login)
         own = {name: value for name, value in self._driver.example.items() if name not in self._login}
         if any(name in self._login for name in _ADDRESS):
             own = {name: value for name, value in own.items() if name not in _ADDRESS}
@@ -130,6 +154,22 @@ def _parted(body: object) -> tuple[dict[str, Any], list[Any]]:
     if isinstance(options, dict) and "ttl" not in {**options, **rest}:
         rest["options"] = {**options, "ttl": TTL_S}
     return rest, devices
+
+
+def _referred(body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], CredentialRef | None]:
+    """Of a common part: the operation and the options, the login, and the reference that goes with it."""
+    login = _object(body.get("connection_args", {}), "connection_args")
+    inner, outer = login.get(FIELD), body.get(FIELD)
+    if None not in (inner, outer) and inner != outer:
+        raise _fault(FIELD, "is given twice, with different values")
+    ref = outer if inner is None else inner
+    rest = {name: value for name, value in body.items() if name != FIELD}
+    plain = {name: value for name, value in login.items() if name != FIELD}
+    return rest, plain, None if ref is None else _ref_of(ref)
+
+
+def _ref_of(given: object) -> CredentialRef:
+    return validated(CredentialRef, {"path": given} if isinstance(given, str) else given, (FIELD,))
 
 
 def _with_context(options: Options, variables: dict[str, Any]) -> Options:

@@ -5,43 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 import asyncpg
 import structlog
 
-from drivers.base import Arguments, Capabilities, Driver, Reply, Report, Session, Target
+from drivers.base import Reply, Report, Session
 from drivers.pool import Lease
-from jobs.queue import Claimed, JobQueue
-from jobs.requests import Options
+from jobs.queue import JobQueue
 from jobs.results import Progress, output_row
+from jobs.work import Work
 from jobs.world import World
 
 log = structlog.get_logger()
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A claimed job, unsealed and validated again."""
-
-    job: Claimed
-    driver: Driver
-    connection: Arguments
-    target: Target
-    lines: list[str]
-    args: Arguments
-    options: Options
-    request: dict[str, Any]
-    """The request as sent, secrets included."""
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the driver can do on this device."""
-        return self.driver.capabilities(getattr(self.connection, "device_type", None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +74,7 @@ class Recorder:
 
     async def _write(self) -> None:
         while new := self._progress.replies[self._recorded :]:
-            rows = [output_row(self._job_id, self._recorded + i, reply) for i, reply in enumerate(new)]
+            rows = [output_row(self._job_id, self._recorded + i, reply, self._progress) for i, reply in enumerate(new)]
             self._recorded += len(new)
             try:
                 if not await self._queue.record(self._job_id, rows):

@@ -11,10 +11,11 @@ from uuid import UUID
 
 from drivers.base import Change, ChangeArguments, ConfigSession, Reply, Report
 from drivers.errors import CommandRejected, DriverError, LeaseLost
-from jobs.call import Call, Work
+from jobs.call import Call
 from jobs.checks import Check, CheckFailed
 from jobs.parsing import parsed
 from jobs.results import Progress, Rollback
+from jobs.work import Work
 from jobs.world import World
 
 CHANGING = ("config", "confirm")

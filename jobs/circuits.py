@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import structlog
@@ -16,12 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from drivers.base import Target
 from drivers.errors import AuthenticationFailed
-from jobs.addresses import is_at
+from jobs.addresses import host_in, is_at
 from jobs.database import LOST, Pool
+from jobs.host_patterns import HostPatterns, only
 from jobs.seal import Seal
 from jobs.tables import circuit
 
 log = structlog.get_logger()
+
+Outdated: TypeAlias = Callable[[Target], Awaitable[bool]]
 
 PATIENCE_S = 2.0
 """A login waits for PostgreSQL at most so long, each time; then it goes uncounted."""
@@ -41,6 +44,8 @@ class Circuits:
     limit: int
     """0: none ever rests, and nothing is counted."""
     rest_s: float
+    outdated: Outdated
+    """Whether a refused login has been replaced where it is kept: then the refusal does not count."""
     patience_s: float = PATIENCE_S
 
     @asynccontextmanager
@@ -57,6 +62,8 @@ class Circuits:
         try:
             yield
         except AuthenticationFailed:
+            if await self.outdated(target):
+                raise
             username = getattr(target.connection, "username", None)
             await self._tell(_REFUSED, target.device_key, login, username, self.limit, self.rest_s)
             raise
@@ -97,11 +104,16 @@ class Circuits:
             return []
 
 
-async def find_circuits(database: AsyncEngine, host: str | None, limit: int) -> Sequence[Row[Any]]:
-    """The refused logins, on `host` or anywhere, the last refusal first; each with `resting`. Not their digests."""
+async def find_circuits(
+    database: AsyncEngine, host: str | None, limit: int, hosts: HostPatterns | None = None
+) -> Sequence[Row[Any]]:
+    """The refused logins, on `host` or on all these `hosts`, the last refusal first; each with `resting`.
+
+    Not their digests.
+    """
     columns = [column for column in circuit.c if column.name != "login"]
     resting = func.coalesce(circuit.c.opened_until > func.now(), False).label("resting")
-    wanted: Select[Any] = select(*columns, resting).limit(limit)
+    wanted: Select[Any] = select(*columns, resting).where(*only(host_in(circuit.c.device_key), hosts)).limit(limit)
     wanted = wanted.order_by(circuit.c.last_failure_at.desc(), circuit.c.device_key)
     if host is not None:
         wanted = wanted.where(is_at(circuit.c.device_key, host))

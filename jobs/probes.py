@@ -10,8 +10,11 @@ from pydantic import Field, create_model, model_validator
 
 from drivers.base import Arguments, Driver, Reply, Strategy, Verdict
 from jobs.call import Call
+from jobs.credentials.base import AnyCredentialRef
 from jobs.invalid import validated
-from jobs.requests import Options, Request, RequestModels, split
+from jobs.options import Options
+from jobs.referrals import with_stand_in
+from jobs.requests import Request, RequestModels, split
 from jobs.settings import ZONE
 
 COMMAND = "test connection"
@@ -46,6 +49,9 @@ class Probe(Place):
 
     driver: str = Field(description="The library that speaks to the device.")
     connection_args: Arguments
+    credential_ref: AnyCredentialRef | None = Field(
+        None, description="Where the username and the password are kept; they then stand nowhere else."
+    )
     options: Place = Place()
 
     @model_validator(mode="after")
@@ -73,7 +79,7 @@ class ProbeModels:
     def parse(self, body: object, timeout_s: float) -> Request:
         """Validate a decoded JSON body; the login may take `timeout_s` seconds. Raises RequestInvalid."""
         driver = self._models.driver_of(body)
-        wanted = validated(self.bodies[driver.name], body)
+        wanted = validated(self.bodies[driver.name], with_stand_in(body))
         public, secret = split(wanted, wanted.connection_args)
         return Request(
             driver=driver.name,
@@ -90,6 +96,7 @@ class ProbeModels:
             public=public,
             secret=secret,
             warnings=[],
+            credential_ref=wanted.credential_ref,
         )
 
 

@@ -5,98 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, Self, cast
-
-from pydantic import Field, create_model, model_validator
+from typing import Any, Literal
 
 from drivers.base import Arguments, ChangeArguments, Driver, Strategy, Target
-from jobs.checks import Checks
+from jobs.credentials.base import CredentialRef
+from jobs.execute import Execute, execute_model, rendered_model, transfer_of
 from jobs.invalid import RequestInvalid, validated
-from jobs.lines import Commands, Lines
-from jobs.parsing import NETMIKO_NAMES, Parsing, from_driver_args
+from jobs.options import Options
+from jobs.parsing import NETMIKO_NAMES, from_driver_args
 from jobs.redaction import redact_all, secrets_of
-from jobs.rendering import Rendering, Source
-from jobs.rollouts import Rollout
-from jobs.settings import ZONE
+from jobs.referrals import with_stand_in, without_stand_in
 from jobs.storage import StoredFile
-
-
-class Options(Arguments):
-    """How a job is queued and run. Each is also accepted at the top level of the body."""
-
-    queue_strategy: Strategy | None = Field(
-        None,
-        description="pinned: on the worker that holds the device's session, in order; fifo: on any worker, on a fresh "
-        "connection, in parallel. By default the driver decides.",
-    )
-    ttl: float = Field(300, gt=0, le=604_800, description="Seconds that the job may wait; then it fails with Expired.")
-    execution_timeout: float = Field(300, gt=0, le=86_400, description="Seconds that the job may run.")
-    priority: int = Field(0, ge=-1000, le=1000, description="Higher first.")
-    retry: int = Field(0, ge=0, le=10, description="Further attempts, only after errors where the device saw nothing.")
-    zone: str | None = Field(
-        None, pattern=ZONE, description="Part of the network whose workers run the job. By default the API's own."
-    )
-    dry_run: bool = Field(False, description="Changes only: show the difference, change nothing.")
-    checks: Checks | None = Field(None, description="Changes only: what must hold before and after.")
-    rollout: Rollout | None = Field(None, description="Bulks only: go on in waves, and stop when too many jobs fail.")
-    rendering: Rendering | None = Field(None, description="A template makes what is sent, see Rendering.")
-    parsing: Parsing | None = Field(None, description="Queries only: make records of what the device says.")
-    rollback: bool | None = Field(
-        None, description="Changes only: undo one that fails, where the driver can. By default if there are checks."
-    )
-
-    @property
-    def undoes(self) -> bool:
-        """Whether a change that fails shall be undone."""
-        return self.checks is not None if self.rollback is None else self.rollback
-
-
-class Execute(Arguments):
-    """One operation on one device: one of `command` (reads), `config` (changes) and `driver_args.file_transfer`."""
-
-    driver: str = Field(description="The library that speaks to the device.")
-    connection_args: Arguments
-    command: Commands | None = Field(None, description="A command, or a list of them, run in order.")
-    config: Lines | None = Field(
-        None, description="Configuration: a list of lines, or one text that is split at line ends."
-    )
-    driver_args: dict[str, Any] = Field({}, description="Arguments of the driver for a query or a change.")
-    options: Options = Options()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gather_options(cls, body: Any) -> Any:
-        """Move options given at the top level to `options`; one given in both places must say the same."""
-        if not isinstance(body, dict):
-            return body
-        given = body.get("options", {})
-        top = {name: body[name] for name in Options.model_fields if name in body}
-        if not top or not isinstance(given, dict):
-            return {name: value for name, value in body.items() if name not in top}
-        for name, value in top.items():
-            if name in given and given[name] != value:
-                raise ValueError(f"{name} is given twice, with different values")
-        return {**{k: v for k, v in body.items() if k not in top}, "options": {**given, **top}}
-
-    @model_validator(mode="after")
-    def _one_operation(self) -> Self:
-        asked = (self.command, self.config, self.driver_args.get("file_transfer"))
-        if sum(operation is not None for operation in asked) != 1:
-            raise ValueError("exactly one of command, config and driver_args.file_transfer is needed")
-        return self
-
-
-class FileWish(Protocol):
-    """What every driver that moves files has as `file_transfer` in its `query_args`."""
-
-    operation: Literal["upload", "download"]
-    remote_path: str
-    overwrite: bool
-
-
-def transfer_of(args: Arguments) -> FileWish | None:
-    """The file that is to be moved; None: none is."""
-    return getattr(args, "file_transfer", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +34,8 @@ class Request:
     """JSON object of what `public` lacks, to be sealed: laid over `public`, it gives the request as sent."""
     warnings: list[str]
     """Sentences about arguments that were accepted and have no effect."""
+    credential_ref: CredentialRef | None = None
+    """Where the login is kept; `target` then has a stand-in for it."""
 
     def canonical(self) -> str:
         """Equal requests have equal texts. Holds secrets."""
@@ -138,8 +59,8 @@ class RequestModels:
 
     def __init__(self, drivers: Mapping[str, Driver]) -> None:
         self._drivers = drivers
-        self.execute: dict[str, type[Execute]] = {name: _execute_model(driver) for name, driver in drivers.items()}
-        self._rendered = {name: _rendered_model(model) for name, model in self.execute.items()}
+        self.execute: dict[str, type[Execute]] = {name: execute_model(driver) for name, driver in drivers.items()}
+        self._rendered = {name: rendered_model(model) for name, model in self.execute.items()}
 
     def all_models(self) -> list[tuple[type[Execute], type[Arguments], type[Arguments]]]:
         """By driver: the body, and the `driver_args` of a query and of a change."""
@@ -194,13 +115,15 @@ class RequestModels:
             raise _wrong(["command"], "a detached task is one command", "operation")
         if request.options.queue_strategy is Strategy.PINNED:
             raise _fault("queue_strategy", "a detached task is always fifo")
+        if request.options.webhook is not None:
+            raise _fault("webhook", "is not for detached tasks")
         driver = self._drivers[request.driver]
         _require(driver, request.target.connection, ["driver"], "tasks")
         return replace(request, operation="task", strategy=Strategy.FIFO)
 
     def validate(self, driver: Driver, body: object) -> Execute:
         """The body as `driver`'s model, its `driver_args` not looked into. Raises RequestInvalid."""
-        body = _with_parsing(body)
+        body = with_stand_in(_with_parsing(body))
         models = self._rendered if _is_rendered(body) else self.execute
         return validated(models[driver.name], body, also=list(Options.model_fields))
 
@@ -295,6 +218,7 @@ def request_of(driver: Driver, execute: Execute, args: Arguments, *, with_file: 
         public=public,
         secret=secret,
         warnings=[*_no_effect("connection_args", execute.connection_args), *_no_effect("driver_args", args)],
+        credential_ref=execute.credential_ref,
     )
 
 
@@ -328,34 +252,17 @@ def split(body: Arguments, connection: Arguments, args: Arguments | None = None)
     """Of a body with these arguments: what may be kept for ever, and the JSON of what is to be sealed."""
     sent = body.model_dump(mode="json", exclude_unset=True, context={"reveal": True})
     masked = body.model_dump(mode="json", exclude_unset=True)
+    if masked.get("credential_ref") is not None:
+        sent, masked = without_stand_in(sent), without_stand_in(masked)
     secrets = secrets_of(connection)
+    if (webhook := getattr(getattr(body, "options", None), "webhook", None)) is not None:
+        secrets |= secrets_of(webhook)
     if args is not None and "driver_args" in masked:  # of which the body knows no types
         shown = args.model_dump(mode="json", exclude_unset=True)
         masked["driver_args"] = {name: shown.get(name, value) for name, value in masked["driver_args"].items()}
         secrets |= secrets_of(args)
     public: dict[str, Any] = redact_all(masked, secrets)
     return public, json.dumps({name: sent[name] for name in sent if sent[name] != public[name]})
-
-
-def _execute_model(driver: Driver) -> type[Execute]:
-    name = f"{driver.name.capitalize()}Execute"
-    return create_model(
-        name,
-        __base__=Execute,
-        __doc__=f"{Execute.__doc__} By the {driver.name} driver.",
-        driver=(cast(Any, Literal[driver.name]), Field(description=f"`{driver.name}`")),
-        connection_args=(driver.connection_args, Field(description="The device and the login to it.")),
-    )
-
-
-def _rendered_model(execute: type[Execute]) -> type[Execute]:
-    """The same, with templates or their context in the place of lines."""
-    return create_model(
-        f"Rendered{execute.__name__}",
-        __base__=execute,
-        command=(cast(Any, Source | None), None),
-        config=(cast(Any, Source | None), None),
-    )
 
 
 def _no_effect(place: str, args: Arguments) -> Iterator[str]:

@@ -12,7 +12,7 @@ from drivers.base import FileSession, Transfer
 from drivers.errors import LeaseLost, ReplyTimeout, SessionLost, Unreachable
 from jobs.call import Call
 from jobs.content import GrowingFile, KeptFile, Loop
-from jobs.requests import transfer_of
+from jobs.execute import transfer_of
 from jobs.storage import shown_name
 
 MOST_RESUMPTIONS = 5

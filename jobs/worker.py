@@ -19,18 +19,25 @@ from procrastinate.worker import Worker
 from drivers.pool import PoolLimits, SessionPool
 from drivers.registry import load_drivers, warm
 from jobs.chores import do_chores
+from jobs.credentials.local import LocalStore
+from jobs.credentials.providers import default_provider, load_providers
+from jobs.credentials.resolver import Resolver
 from jobs.database import LOST, Pool, create_pool, is_transient
 from jobs.fence import Fence
+from jobs.firing import Firing
 from jobs.gate import LoginGate
 from jobs.heartbeat import Heart, Vitals
 from jobs.holdings import Holdings
 from jobs.library import stored_text
+from jobs.logins import Logins
 from jobs.pinning import PinnedJobManager
 from jobs.queue import JobQueue, WorkerDead
+from jobs.retention import keep_retention
 from jobs.run import run_job
 from jobs.seal import Seal
 from jobs.settings import Settings, WorkerSettings
 from jobs.template_runner import TemplateRunner
+from jobs.webhooks.deliverer import deliver_webhooks
 from jobs.words import Words, job_ids
 from jobs.world import World
 
@@ -65,6 +72,8 @@ class Incarnation:
         drivers = load_drivers(own.key_folder_paths)
         self._settings = own
         self._tasks = settings.tasks
+        self._webhooks = settings.webhooks
+        self._retention = settings.retention
         self._url = url
         self._database = database
         self._id = worker_id
@@ -73,12 +82,17 @@ class Incarnation:
         limits = PoolLimits(own.capacity, own.concurrency, own.logins, own.ping_after_s, own.ping_timeout_s)
         let_go: set[str] = set()
         seal = Seal([key.get_secret_value() for key in settings.secret_keys])
-        gate = LoginGate(database, seal, own)
+        providers = load_providers(settings, LocalStore(database.fetch, seal))
+        self._resolver = Resolver(providers, default_provider(settings, providers), settings.credentials.cache_s)
+        logins = Logins(self._resolver)
+        gate = LoginGate(database, seal, own, logins.is_outdated)
         self._sessions = SessionPool(drivers, limits, on_let_go=let_go.add, gate=gate)
         self._holdings = Holdings(database, worker_id, self._sessions, let_go)
         queue = JobQueue(database, worker_id)
         templates = TemplateRunner.of(partial(stored_text, database), settings.templates)
-        self._world = World(drivers, self._sessions, seal, queue, self._fence.check, settings.storage, templates)
+        self._world = World(
+            drivers, self._sessions, seal, queue, self._fence.check, settings.storage, logins, templates
+        )
         self._manager, self._worker = self._procrastinate(queue)
         orders = {
             "cancel": self._cancel,
@@ -134,6 +148,7 @@ class Incarnation:
         await asyncio.gather(*side, return_exceptions=True)
         await self._sessions.close()
         await self._world.templates.close()
+        await self._resolver.close()
         await self._leave()
 
     def _duties(self) -> Iterator[Coroutine[Any, Any, None]]:
@@ -141,10 +156,14 @@ class Incarnation:
         own = self._settings
         yield Heart(self._id, self._fence, self._vitals, own.beat_s, self._stop).beat(self._url)
         yield do_chores(self._url, own.beat_s, own.dead_s, self._tasks)
+        yield Firing(self._database).keep()
         yield self._watch_fence()
         yield self._holdings.keep(own.beat_s)
         yield self._words.hear(self._url, own.zone)
         yield self._words.look_after_cancels()
+        name = f"{socket.gethostname()}:{os.getpid()}"
+        yield deliver_webhooks(self._webhooks, self._url, self._world.seal, self._world.templates, name)
+        yield keep_retention(self._url, self._retention, name)
 
     def _stop(self) -> None:
         """Finish what runs, and leave."""

@@ -10,6 +10,8 @@ from uuid import UUID
 
 from drivers.base import Driver, Guard
 from drivers.pool import SessionPool
+from jobs.credentials.resolver import Resolver
+from jobs.logins import Logins
 from jobs.queue import JobQueue
 from jobs.seal import Seal
 from jobs.settings import StorageSettings, TemplateSettings
@@ -30,6 +32,7 @@ class World:
     queue: JobQueue
     guard: Guard
     storage: StorageSettings = field(default_factory=StorageSettings)
+    logins: Logins = field(default_factory=lambda: Logins(Resolver({}, "none", 0)))
     templates: TemplateRunner = field(default_factory=lambda: TemplateRunner.of(_no_library, TemplateSettings()))
     running: dict[UUID, Running] = field(default_factory=dict)
     called_off: deque[UUID] = field(default_factory=lambda: deque(maxlen=1000))

@@ -16,8 +16,8 @@ DEFAULT_USERNAME_KEY = "username"
 DEFAULT_PASSWORD_KEY = "password"  # noqa: S105 - the name of a field
 
 
-def _path(path: str) -> str:
-    """One spelling per credential, and none that climbs: providers put it into URLs."""
+def plain_path(path: str) -> str:
+    """One spelling per credential, and none that climbs: providers put it into URLs. Raises ValueError."""
     parts = path.strip("/").split("/")
     if not all(parts) or any(part in (".", "..") for part in parts) or not all(map(_is_plain, path)):
         raise ValueError("must be names with slashes between them, such as sites/hq/admin")
@@ -28,7 +28,7 @@ def _is_plain(character: str) -> bool:
     return character.isprintable() and character not in "?#%\\*+ " and ord(character) < 128
 
 
-Path = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH), AfterValidator(_path)]
+Path = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH), AfterValidator(plain_path)]
 KeyName = Annotated[str, Field(min_length=1, max_length=128)]
 
 

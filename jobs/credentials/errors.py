@@ -17,3 +17,5 @@ class PathRefused(CredentialError):
 
 class VaultUnavailable(Exception):
     """The provider does not answer, is sealed, or refuses our own login. The device saw nothing; try again later."""
+
+    repeatable = True

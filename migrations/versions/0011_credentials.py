@@ -11,7 +11,7 @@ down_revision = "0010"
 branch_labels = None
 depends_on = None
 
-FUNCTIONS: dict[str, str] = {}
+FUNCTIONS = {"store_credential": "text, bytea, jsonb, text", "remove_credential": "text"}
 """Files of migrations/sql/0011, and the types of the function's parameters."""
 
 

@@ -15,11 +15,14 @@ from app.postgres import EmbeddedPostgres
 from drivers.lab import Drop, LabProcess, NonUtf8, RefuseLogin, Stall, User
 from tests.postgres import open_directory
 from tests.stack import Stack
+from tests.vault import VaultServer
 
 PASSWORD, ENABLE, WRONG = "pa55-Word'of/the lab", "enable-5ecret+here", "a-wr0ng-pas5word"
 BOB = User("bob", "b0bs-very-0wn", 1)
 MARK = "a-mark-that-must-be-found"
 WRONG_KEY = "not-the-4pi-key-of-this-site"
+BEFORE, STORED = "before-the-r0tation", "5tored-in-our-own"
+"""Of Vault, until it is rotated; and a login that the provider `local` keeps, which no device takes."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,14 @@ def remains(tmp_path_factory: pytest.TempPathFactory) -> Remains:
         open_directory() as directory,
         EmbeddedPostgres(directory / "data") as server,
         LabProcess(devices=8, password=PASSWORD, secret=ENABLE, users=[BOB]) as lab,
+        VaultServer() as vault,
     ):
+        role_id, secret_id = vault.add_role(["root"])
+        settings |= {
+            "NETPULSE_VAULT__ADDRESS": vault.url,
+            "NETPULSE_VAULT__ROLE_ID": role_id,
+            "NETPULSE_VAULT__SECRET_ID": secret_id,
+        }
         server.ensure_database("netpulse")
         migrations.upgrade(server.url("netpulse"))
         with Stack(server.url("netpulse"), logs, lab, settings=settings) as stack:
@@ -50,21 +60,62 @@ def remains(tmp_path_factory: pytest.TempPathFactory) -> Remains:
                 answers.append(f"{answer.url.path} {answer.headers}".encode() + answer.content)
 
             stack.http.event_hooks["response"] = [keep]
+            own = _referred(stack, lab, vault)
             _run(stack, lab)
             secrets = {"api key": stack.api_key, "secret key": stack.secret_key, "wrong key": WRONG_KEY}
+            secrets |= {"vault's secret id": secret_id, "vault's token": vault.seen[-1].headers["X-Vault-Token"], **own}
             tables = _tables(server.url("netpulse"))
         server.stop()  # a checkpoint: all that was written is in the files
         files = {str(path): path.read_bytes() for path in (directory / "data").rglob("*") if path.is_file()}
+    secrets |= {"before the rotation": BEFORE, "stored": STORED}
     secrets |= {"password": PASSWORD, "enable": ENABLE, "wrong password": WRONG, "bob's password": BOB.password}
     places = {**tables, **files, "answers": b"\n".join(answers), **{p.name: p.read_bytes() for p in logs.iterdir()}}
     return Remains(secrets, places)
 
 
+def _referred(stack: Stack, lab: LabProcess, vault: VaultServer) -> dict[str, str]:
+    """Logins from Vault, rotated, and from our own store; keys, made and rotated: the texts that may be shown once."""
+    device = lab.devices[0]
+    where = {"device_type": "cisco_ios", "host": device.host, "port": device.port}
+    post = stack.http.post
+
+    def run(ref: object, status: str) -> None:
+        body = {"driver": "netmiko", "connection_args": where, "credential_ref": ref, "command": "show version"}
+        assert stack.await_job(post("/device/execute", json=body).json()["data"])["status"] == status
+
+    vault.put("sites/lab", {"username": lab.username, "password": BEFORE})
+    run("sites/lab", "failed")
+    vault.put("sites/lab", {"username": lab.username, "password": PASSWORD})
+    lab.set_faults(device, NonUtf8(raw_hex=PASSWORD.encode().hex()))  # it tells
+    run("sites/lab", "finished")
+    lab.clear_faults(device)
+    run({"path": "sites/lab", "password_key": "nothing"}, "failed")
+    created = {"path": "own", "username": lab.username, "password": STORED}
+    assert post("/credential/local/create", json=created).status_code == 200
+    run({"provider": "local", "path": "own"}, "failed")
+    for provider, path in (("local", "own"), ("vault", "sites/lab")):
+        for action in ("read", "metadata"):
+            assert post(f"/credential/{provider}/{action}", json={"path": path}).status_code == 200
+        assert post(f"/credential/{provider}/batch-read", json={"paths": [path]}).status_code == 200
+        assert post(f"/credential/{provider}/test", json={}).status_code == 200
+    assert post("/credential/local/create", json={**created, "password": [STORED]}).status_code == 400
+    listening, stack.http.event_hooks["response"] = stack.http.event_hooks["response"], []  # it shows what it must
+    key = post("/key", json={"name": "someone", "scopes": ["read"]}).json()["data"]["key"]
+    other = post("/key/someone/rotate", json={}).json()["data"]["key"]
+    stack.http.event_hooks["response"] = listening
+    for text in (key, other):
+        assert stack.http.get("/worker", headers={"X-API-KEY": text}).status_code in (200, 403)
+        assert post("/device/execute", json={}, headers={"X-API-KEY": text}).status_code == 403
+    for page in ("/key", "/audit", "/docs/openapi.json"):
+        assert stack.http.get(page).status_code == 200
+    return {"key": key, "rotated key": other}
+
+
 def _run(stack: Stack, lab: LabProcess) -> None:
     """Jobs that go well, jobs that fail in every way, requests that are refused."""
     good, refusing, stalled, dropped, strange, enabled, crashed, _ = lab.devices
-    stack.run(good, command=["show version", f"show running-config | include {MARK}"])
     stack.run(good, config=["interface Loopback0", f"description {MARK}"], driver_args={"save": True})
+    stack.run(good, command=["show version", f"show running-config | include {MARK}"])
     bob = {"username": BOB.name, "password": BOB.password}
     stack.run(good, command="show version", connection=bob)
     stack.run(good, command="show version", queue_strategy="fifo")
@@ -145,7 +196,11 @@ def test_no_secret_is_left_anywhere(remains: Remains) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["netpulse.job", "netpulse.job_output", "pg_wal", "base", "answers", "worker-1.log", "api.log"]
+    "place",
+    [
+        *("netpulse.job", "netpulse.job_output", "netpulse.output_text"),
+        *("pg_wal", "base", "answers", "worker-1.log", "api.log"),
+    ],
 )
 def test_the_search_sees_what_is_there(remains: Remains, place: str) -> None:
     """A search that cannot find anything would prove nothing."""
@@ -155,5 +210,6 @@ def test_the_search_sees_what_is_there(remains: Remains, place: str) -> None:
 
 def test_the_sealed_login_was_there_and_is_gone_with_its_job(remains: Remains) -> None:
     token = b"gAAAAA"  # how a Fernet token begins
+    assert token in remains.places["netpulse.credential_version"]
     assert token in remains.places["netpulse.job"]  # the job that the killed worker left
     assert remains.places["netpulse.job"].count(token) == 1

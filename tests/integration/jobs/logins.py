@@ -20,3 +20,8 @@ def target(
     """The login of `username` on `host`:22."""
     login = Login.model_validate({"host": host, "username": username, "password": password, "host_key_policy": policy})
     return Target("some", host, 22, login_digest(login), login)
+
+
+async def never(_target: Target) -> bool:
+    """No login has been replaced."""
+    return False

@@ -12,7 +12,7 @@ from jobs.circuits import Circuits
 from jobs.database import Pool
 from jobs.seal import Seal, new_key
 from tests.integration.jobs.conftest import Site, blocked
-from tests.integration.jobs.logins import PASSWORD, target
+from tests.integration.jobs.logins import PASSWORD, never, target
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +26,7 @@ class Logins:
     """Logins that end as the test says, and how many reached the device."""
 
     def __init__(self, database: Pool, limit: int = 3, patience_s: float = 10) -> None:
-        self.circuits = Circuits(database, SEAL, limit, 300, patience_s)
+        self.circuits = Circuits(database, SEAL, limit, 300, never, patience_s)
         self.contacts = 0
 
     async def attempt(self, error: DriverError | None = None, at: Target | None = None) -> None:

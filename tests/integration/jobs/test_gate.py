@@ -18,6 +18,7 @@ from jobs.gate import LoginGate
 from jobs.seal import Seal, new_key
 from jobs.settings import WorkerSettings
 from tests.integration.jobs.conftest import Site
+from tests.integration.jobs.logins import never
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +43,7 @@ class Logins:
     """A worker's pool of sessions, with settings of the test's own."""
 
     def __init__(self, database: Pool, lab: LabProcess, **settings: Any) -> None:
-        gate = LoginGate(database, SEAL, WorkerSettings(**settings))
+        gate = LoginGate(database, SEAL, WorkerSettings(**settings), never)
         self.lab = lab
         self.pool = SessionPool({"netmiko": DRIVER}, PoolLimits(), on_let_go=lambda _key: None, gate=gate)
 
@@ -132,7 +133,7 @@ OTHERS: dict[str, tuple[Driver, str, str]] = {
 async def test_other_drivers_pass_it_too(
     pool: Pool, switches: LabProcess, site: Site, driver: Driver, port: str, kind: str
 ) -> None:
-    gate = LoginGate(pool, SEAL, WorkerSettings(login_failures=1))
+    gate = LoginGate(pool, SEAL, WorkerSettings(login_failures=1), never)
     sessions = SessionPool({driver.name: driver}, PoolLimits(), on_let_go=lambda _key: None, gate=gate)
     [device] = switches.devices
 
