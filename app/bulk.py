@@ -15,10 +15,11 @@ from app.devices import IdempotencyKey
 from app.envelope import Envelope
 from app.failures import failures
 from app.services import Needed
+from app.submissions import settle_bulk, submission
 from app.views import Status, queue_name, status_of
 from jobs.batches import Batch, BulkSubmission, Failed
 from jobs.bulk import Bulk
-from jobs.submit import Accepted, Submission, zone_warnings
+from jobs.submit import Accepted, zone_warnings
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -65,6 +66,7 @@ UNCHANGED = ResponseSpec(
 @post(
     "/device/bulk",
     summary="Run a command on many devices, or change their configuration",
+    scope=("query", "config"),
     response_description="The members that succeeded are in the queue.",
     responses={200: UNCHANGED, **failures(400, 403, 409, 413, 415, 500, 503)},
 )
@@ -73,8 +75,9 @@ async def execute_bulk(
 ) -> Response[Envelope[BulkView]]:
     """Queue a job for each of `devices`: 201. One bad member fails alone, the others are queued."""
     bulk = Bulk(services.models, await json_body(request))
-    submission = Submission(request.user.name, idempotency_key)
-    batch = await BulkSubmission(services.intake, bulk, submission).run(services.bulk_slots)
+    asked = submission(request, idempotency_key)
+    batch = await BulkSubmission(services.intake, bulk, asked).run(services.bulk_slots)
+    settle_bulk(request, services, batch)
     jobs = [job for _, job in batch.accepted]
     warnings = [*batch.warnings]
     if batch.sample is not None:

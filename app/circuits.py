@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from litestar import delete, get
+from litestar import Request, delete, get
 from litestar.params import QueryParameter
 from sqlalchemy import Row
 
@@ -14,8 +14,11 @@ from app.envelope import Envelope
 from app.failures import failures
 from app.filters import Host, host_name, needed_host
 from app.services import Needed
+from app.trail import note
 from jobs.addresses import host_and_port
 from jobs.circuits import clear_circuits, find_circuits
+
+AnyRequest = Request[Any, Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +41,36 @@ class ClearedView:
     cleared_count: int
 
 
-@get("/circuit", summary="List refused logins", responses=failures(400, 403, 500, 503))
+@get("/circuit", summary="List refused logins", scope="read", responses=failures(400, 403, 500, 503))
 async def list_circuits(
+    request: AnyRequest,
     services: Needed,
     host: Host = None,
     limit: Annotated[int, QueryParameter(name="limit", ge=1, le=10_000)] = 1000,
 ) -> Envelope[list[CircuitView]]:
     """Logins that were refused since they last succeeded, the last refusal first."""
     device = None if host is None else host_name(host)
-    found = await find_circuits(services.database, device, limit)
+    found = await find_circuits(services.database, device, limit, request.user.hosts)
     return Envelope([_view(row) for row in found])
 
 
-@delete("/circuit", status_code=200, summary="Let refused logins try again", responses=failures(400, 403, 500, 503))
+@delete(
+    "/circuit",
+    status_code=200,
+    summary="Let refused logins try again",
+    scope="admin",
+    responses=failures(400, 403, 500, 503),
+)
 async def delete_circuits(
+    request: AnyRequest,
     services: Needed,
     host: Host = None,
 ) -> Envelope[ClearedView]:
     """Forget the refusals of all logins on the device."""
-    return Envelope(ClearedView(await clear_circuits(services.database, needed_host(host))))
+    device = needed_host(host)
+    note(request.scope, host=device)
+    request.user.require_host(device)
+    return Envelope(ClearedView(await clear_circuits(services.database, device)))
 
 
 def _view(row: Row[Any]) -> CircuitView:

@@ -15,11 +15,12 @@ from app.bodies import json_body
 from app.envelope import Envelope, Failure, Problem
 from app.failures import failures
 from app.services import Needed, Services
+from app.submissions import settle, submission
 from app.waiting import await_job
 from jobs.history import JobFilter, JobRecord, cancel_jobs
-from jobs.requests import Options
+from jobs.options import Options
 from jobs.results import ErrorType
-from jobs.submit import Submission, submit
+from jobs.submit import submit
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -70,6 +71,7 @@ class TestView:
     ["/device/test-connection", "/device/test"],
     status_code=200,
     summary="Try a login",
+    scope="query",
     responses={**failures(400, 403, 413, 415, 500), 503: NOT_TRIED},
 )
 async def try_login(request: AnyRequest, services: Needed, timeout_s: Timeout = 60) -> Envelope[TestView]:
@@ -81,7 +83,8 @@ async def try_login(request: AnyRequest, services: Needed, timeout_s: Timeout = 
     zone = services.intake.zone_of(wanted)
     if not await services.intake.candidates.serves(zone):
         raise _nobody(f"No worker serves the zone {zone!r} now.")
-    accepted = await submit(services.intake, wanted, Submission(request.user.name))
+    accepted = await submit(services.intake, wanted, submission(request))
+    settle(request, accepted)
     record = await _ended(services, request, accepted.id, wanted.options)
     if record is None or record.job.error_type == ErrorType.EXPIRED:
         raise _nobody(f"No worker of the zone {zone!r} tried it in time; it was called off.")

@@ -21,6 +21,7 @@ from app.failures import failures
 from app.filters import Host, host_name, page_cursor
 from app.jobs import NEXT_CURSOR
 from app.services import Needed, Services
+from app.trail import note
 from app.waiting import MOST_WAIT_S, Wait, await_job
 from jobs.history import JobFilter, JobRecord, cancel_jobs
 from jobs.submit import Submission
@@ -92,6 +93,7 @@ REPLAYED = ResponseSpec(
 @post(
     "/detached-task",
     summary="Start a command that outlives its session",
+    scope="config",
     response_description="The task is started, or about to be.",
     responses={200: REPLAYED, **failures(400, 403, 409, 413, 415, 500, 503)},
 )
@@ -100,9 +102,10 @@ async def start_task(
 ) -> Response[Envelope[StartedView]]:
     """The body of `/device/execute`, with one `command`. Answers when the command runs, or after `wait` seconds."""
     wanted = services.models.parse_task(await json_body(request))
-    accepted = await submit_task(services.intake, wanted, Submission(request.user.name, idempotency_key))
+    accepted = await submit_task(services.intake, wanted, Submission(request.user, idempotency_key))
+    note(request.scope, host=wanted.target.host, job_id=accepted.job_id)
     await await_job(services, request, accepted.job_id, wait)
-    seen = _fields(await _found(services, accepted.id))
+    seen = _fields(await _found(services, request, accepted.id))
     started = StartedView(**seen, warnings=wanted.warnings)
     return Response(Envelope(started), status_code=201 if accepted.created else 200)
 
@@ -110,6 +113,7 @@ async def start_task(
 @get(
     "/detached-task",
     summary="List detached tasks, newest first",
+    scope="read",
     response_headers=[
         ResponseHeader(
             NEXT_CURSOR, documentation_only=True, description="`cursor` of the next page, if there may be one."
@@ -118,6 +122,7 @@ async def start_task(
     responses=failures(400, 403, 500, 503),
 )
 async def list_tasks(
+    request: AnyRequest,
     services: Needed,
     host: Host = None,
     state_: Annotated[TaskStatus | None, QueryParameter(name="state")] = None,
@@ -125,13 +130,19 @@ async def list_tasks(
     cursor: Annotated[str | None, QueryParameter(name="cursor", description="The last page's X-Next-Cursor.")] = None,
 ) -> Response[Envelope[list[TaskView]]]:
     """As last seen: the hosts are not asked."""
-    where = TaskFilter(host_name(host) if host is not None else None, state_, page_cursor(cursor))
+    device = host_name(host) if host is not None else None
+    where = TaskFilter(device, state_, page_cursor(cursor), request.user.hosts)
     rows = await find_tasks(services.database, where, limit)
     headers = {NEXT_CURSOR: rows[-1].id.hex} if len(rows) == limit else {}
     return Response(Envelope([_view(row) for row in rows]), headers=headers)
 
 
-@get("/detached-task/{task_id:uuid}", summary="Get one detached task", responses=failures(400, 403, 404, 500, 503))
+@get(
+    "/detached-task/{task_id:uuid}",
+    summary="Get one detached task",
+    scope="read",
+    responses=failures(400, 403, 404, 500, 503),
+)
 async def get_task(
     request: AnyRequest,
     services: Needed,
@@ -139,16 +150,17 @@ async def get_task(
     refresh: Annotated[bool, QueryParameter(name="refresh", description="Look at it on its host first.")] = False,
 ) -> Envelope[TaskView]:
     """As last seen, or with `refresh` as it is now; `error` says why if its host could not be asked."""
-    row = await _found(services, task_id)
+    row = await _found(services, request, task_id)
     if refresh:
         await _act(services, request, task_id, {"action": "look"})
-        row = await _found(services, task_id)
+        row = await _found(services, request, task_id)
     return Envelope(_view(row))
 
 
 @get(
     "/detached-task/{task_id:uuid}/log",
     summary="Read a detached task's log",
+    scope="read",
     responses={200: RAW, **failures(400, 403, 404, 409, 500, 503)},
 )
 async def get_log(
@@ -169,7 +181,7 @@ async def get_log(
     format_: Annotated[Literal["json", "raw"], QueryParameter(name="format")] = "json",
 ) -> Response[Any]:
     """Both streams of the command, from byte `offset` on, as its host has them now. 503: it could not be asked."""
-    await _found(services, task_id)
+    await _found(services, request, task_id)
     wish = {"action": "look", "offset": offset, "size": size, "wait_s": wait}
     record = await _act(services, request, task_id, wish, wait)
     if record is None:
@@ -181,6 +193,7 @@ async def get_log(
     "/detached-task/{task_id:uuid}",
     status_code=200,
     summary="Stop a detached task, or remove an ended one from its host",
+    scope="config",
     responses=failures(400, 403, 404, 409, 500, 503),
 )
 async def delete_task(
@@ -195,22 +208,22 @@ async def delete_task(
 
     With `force` both, and the task is given up (`lost`, if it was not seen to end) should its host not answer.
     """
-    row = await _found(services, task_id)
+    row = await _found(services, request, task_id)
     if row.state == "starting" and row.error is None:
-        return Envelope(_view(await _called_off(services, row)))
+        return Envelope(_view(await _called_off(services, request, row)))
     if row.ended_at is None:
         _require(await _act(services, request, task_id, {"action": "stop"}), force=force)
     if force or row.ended_at is not None:
         _require(await _act(services, request, task_id, {"action": "forget"}), force=force)
     if force:
         await give_up_task(services.database, task_id)
-    return Envelope(_view(await _found(services, task_id)))
+    return Envelope(_view(await _found(services, request, task_id)))
 
 
-async def _called_off(services: Services, row: Row[Any]) -> Row[Any]:
+async def _called_off(services: Services, request: AnyRequest, row: Row[Any]) -> Row[Any]:
     """The task, of which the start waited. Raises Problem 409 if that is under way."""
     await cancel_jobs(services.database, JobFilter(id=row.job_id), force=False)
-    row = await _found(services, row.id)
+    row = await _found(services, request, row.id)
     if row.ended_at is None:
         raise Problem(409, "It is being started; ask again in a moment.")
     return row
@@ -245,8 +258,8 @@ def _log(record: JobRecord, offset: int, *, raw: bool) -> Response[Any]:
     return Response(Envelope(view))
 
 
-async def _found(services: Services, task_id: UUID) -> Row[Any]:
-    row = await find_task(services.database, task_id)
+async def _found(services: Services, request: AnyRequest, task_id: UUID) -> Row[Any]:
+    row = await find_task(services.database, task_id, request.user.hosts)
     if row is None:
         raise Problem(404, f"There is no detached task {task_id}.")
     return row

@@ -13,11 +13,12 @@ from app.envelope import Envelope
 from app.failures import failures
 from app.multipart import is_multipart, upload_request
 from app.services import Needed, Services
+from app.submissions import settle, submission
 from app.views import AcceptedView, AwaitedView, accepted_view, awaited_view
 from app.waiting import Wait, await_job
 from jobs.away import is_database_away
 from jobs.history import JobRecord
-from jobs.submit import Accepted, Submission, submit, zone_warnings
+from jobs.submit import Accepted, submit, zone_warnings
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -41,6 +42,7 @@ REPLAYED = ResponseSpec(
 @post(
     ["/device/execute", "/device/exec"],
     summary="Run a command on a device, or change its configuration",
+    scope=("query", "config"),
     response_description="The job is in the queue, or has ended meanwhile.",
     responses={200: REPLAYED, **failures(400, 403, 409, 413, 415, 500, 503)},
 )
@@ -55,8 +57,8 @@ async def execute(
         wanted = await upload_request(request, services)
     else:
         wanted = services.models.parse(await json_body(request))
-    submission = Submission(request.user.name, idempotency_key)
-    accepted = await submit(services.intake, wanted, submission)
+    accepted = await submit(services.intake, wanted, submission(request, idempotency_key))
+    settle(request, accepted)
     warnings = [*wanted.warnings, *await zone_warnings(services.intake, wanted, [accepted])]
     record = await _awaited(services, request, accepted, wait) if wait else None
     data = awaited_view(record, warnings) if record else accepted_view(accepted, warnings)

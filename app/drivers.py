@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from litestar import get
 from litestar.params import FromPath, QueryParameter
 
+from app.auth import ANY_SCOPE
 from app.envelope import Envelope, Problem, invalid
 from app.failures import failures
 from app.services import Needed
@@ -49,7 +50,7 @@ class DriverView:
     device_types: list[str]
 
 
-@get("/driver", summary="List drivers", responses=failures(400, 403, 500))
+@get("/driver", summary="List drivers", scope=ANY_SCOPE, responses=failures(400, 403, 500, 503))
 async def list_drivers(services: Needed, device_type: DeviceType = None) -> Envelope[list[DriverView]]:
     """All drivers, by name; with `device_type` those that know it, and what they can do there."""
     drivers = [services.drivers[name] for name in sorted(services.drivers)]
@@ -61,7 +62,7 @@ async def list_drivers(services: Needed, device_type: DeviceType = None) -> Enve
     return Envelope(await asyncio.to_thread(lambda: [_view(driver, device_type) for driver in drivers]))
 
 
-@get("/driver/{name:str}", summary="Get one driver", responses=failures(400, 403, 404, 500))
+@get("/driver/{name:str}", summary="Get one driver", scope=ANY_SCOPE, responses=failures(400, 403, 404, 500, 503))
 async def get_driver(services: Needed, name: FromPath[str], device_type: DeviceType = None) -> Envelope[DriverView]:
     """The one driver, not a list."""
     driver = services.drivers.get(name)

@@ -13,11 +13,13 @@ FAILURES = {
     409: "The Idempotency-Key was used for another request, or the device has jobs in another zone.",
     413: "The body is too large.",
     415: "The body is not JSON.",
+    429: "The key makes too many requests, or has too many jobs waiting; see Retry-After.",
     500: "A bug; the X-Request-ID finds it in the log.",
     503: "PostgreSQL is out of reach; see Retry-After.",
 }
 
 
 def failures(*statuses: int) -> dict[int, ResponseSpec]:
-    """The answers with these statuses, for a route's `responses`."""
-    return {status: ResponseSpec(Failure, description=FAILURES[status], generate_examples=False) for status in statuses}
+    """The answers with these statuses, for a route's `responses`. Who needs a key (403) may ask too often (429)."""
+    every = sorted({*statuses, 429} if 403 in statuses else statuses)
+    return {status: ResponseSpec(Failure, description=FAILURES[status], generate_examples=False) for status in every}

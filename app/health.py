@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import migrations
+from app.auth import ANY_SCOPE
 from app.envelope import Envelope, Problem
 from app.failures import failures
 from app.problems import RETRY_AFTER_S
@@ -18,7 +19,12 @@ from app.services import Needed
 READY_WITHIN_S = 2.0
 
 
-@get("/health", summary="Is the service up, for clients with a key?", responses=failures(400, 403, 500))
+@get(
+    "/health",
+    summary="Is the service up, for clients with a key?",
+    scope=ANY_SCOPE,
+    responses=failures(400, 403, 500, 503),
+)
 async def health() -> Envelope[str]:
     """Always `ok`."""
     return Envelope("ok")

@@ -21,6 +21,7 @@ from app.failures import failures
 from app.filters import Host, host_name, needed_host
 from app.jobs import NEXT_CURSOR
 from app.services import Needed
+from app.trail import note
 from drivers.base import Arguments, device_key, fingerprint, normalise_host
 from jobs.addresses import host_and_port
 from jobs.host_keys import clear_host_keys, enter_host_key, find_host_keys
@@ -116,6 +117,7 @@ class HostKeyView:
 @get(
     "/host-key",
     summary="List host keys",
+    scope="read",
     response_headers=[
         ResponseHeader(
             NEXT_CURSOR, documentation_only=True, description="`cursor` of the next page, if there may be one."
@@ -124,6 +126,7 @@ class HostKeyView:
     responses=failures(400, 403, 500, 503),
 )
 async def list_host_keys(
+    request: AnyRequest,
     services: Needed,
     host: Host = None,
     limit: Annotated[int, QueryParameter(name="limit", ge=1, le=1000)] = 100,
@@ -131,27 +134,40 @@ async def list_host_keys(
 ) -> Response[Envelope[list[HostKeyView]]]:
     """The keys and certificates on record, by host and port."""
     device = None if host is None else host_name(host)
-    rows = await find_host_keys(services.database, device, limit, None if cursor is None else _after(cursor))
+    after = None if cursor is None else _after(cursor)
+    rows = await find_host_keys(services.database, device, limit, after, request.user.hosts)
     headers = {NEXT_CURSOR: _cursor(rows[-1])} if len(rows) == limit else {}
     return Response(Envelope([_view(row) for row in rows]), headers=headers)
 
 
-@post("/host-key", status_code=200, summary="Enter a host key", responses=failures(400, 403, 413, 415, 500, 503))
+@post(
+    "/host-key",
+    status_code=200,
+    summary="Enter a host key",
+    scope="admin",
+    responses=failures(400, 403, 413, 415, 500, 503),
+)
 async def post_host_key(request: AnyRequest, services: Needed) -> Envelope[HostKeyView]:
     """Put a key on record, in place of another one of the same kind."""
     entry = validated(HostKeyEntry, await json_body(request))
+    note(request.scope, host=entry.host)
+    request.user.require_host(entry.host)
     row = await enter_host_key(services.database, device_key(entry.host, entry.port), *entry.key())
     return Envelope(_view(row))
 
 
-@delete("/host-key", status_code=200, summary="Forget host keys", responses=failures(400, 403, 500, 503))
+@delete("/host-key", status_code=200, summary="Forget host keys", scope="admin", responses=failures(400, 403, 500, 503))
 async def delete_host_keys(
+    request: AnyRequest,
     services: Needed,
     host: Host = None,
     port: Annotated[int | None, QueryParameter(name="port", ge=1, le=65535)] = None,
 ) -> Envelope[ClearedView]:
     """The keys of a device, at one port or at all: as if it had never been seen."""
-    return Envelope(ClearedView(await clear_host_keys(services.database, needed_host(host), port)))
+    device = needed_host(host)
+    note(request.scope, host=device)
+    request.user.require_host(device)
+    return Envelope(ClearedView(await clear_host_keys(services.database, device, port)))
 
 
 def _view(row: Row[Any]) -> HostKeyView:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from litestar import get
+from litestar import Request, get
 from litestar.params import FromPath
 from litestar.response.streaming import ASGIStreamingResponse
 
@@ -20,6 +21,9 @@ from app.waiters import change_of, woken
 from app.waiting import find_job
 from jobs.away import is_database_away
 from jobs.history import JobRecord
+from jobs.host_patterns import HostPatterns
+
+AnyRequest = Request[Any, Any, Any]
 
 AWAY_S = 2.0
 """While PostgreSQL is away, it is asked again so often."""
@@ -47,26 +51,28 @@ class OutputEvent:
 @get(
     "/job/{job_id:uuid}/events",
     summary="Watch one job",
+    scope="read",
     responses={
         **stream("Events `state` (the present one at once), `output` for each finished command, `end` with the job."),
         **failures(400, 403, 404, 500, 503),
     },
 )
-async def job_events(services: Needed, job_id: FromPath[UUID]) -> ASGIStreamingResponse:
+async def job_events(request: AnyRequest, services: Needed, job_id: FromPath[UUID]) -> ASGIStreamingResponse:
     """Server-sent events until the job has ended. Who comes late misses nothing: what has happened is told first."""
-    if await find_job(services, job_id) is None:
+    hosts = request.user.hosts
+    if await find_job(services, job_id, hosts) is None:
         raise Problem(404, f"There is no job {job_id}.")
-    return EventStream(_events(services, job_id))
+    return EventStream(_events(services, job_id, hosts))
 
 
-async def _events(services: Services, job_id: UUID) -> Events:
+async def _events(services: Services, job_id: UUID, hosts: HostPatterns | None) -> Events:
     told = _Told()
     with services.waiters.watch(change_of(job_id)) as changed:
         while not services.waiters.closing:
             changed.clear()  # before looking: a notice that comes meanwhile must not be lost
             pause_s = HEARTBEAT_S
             try:
-                record = await _look(services, job_id, told)
+                record = await _look(services, job_id, hosts, told)
             except Exception as error:  # only the predicate knows which ones mean that: then later
                 if not is_database_away(error):
                     raise
@@ -83,11 +89,11 @@ async def _events(services: Services, job_id: UUID) -> Events:
                 yield HEARTBEAT
 
 
-async def _look(services: Services, job_id: UUID, told: _Told) -> JobRecord | None:
+async def _look(services: Services, job_id: UUID, hosts: HostPatterns | None, told: _Told) -> JobRecord | None:
     """The job; of its outputs those that are news, or all if it has ended or began again."""
-    record = await find_job(services, job_id, told.outputs)
+    record = await find_job(services, job_id, hosts, told.outputs)
     if record is not None and told.outputs and (record.ended or record.job.attempts != told.attempts):
-        return await find_job(services, job_id)
+        return await find_job(services, job_id, hosts)
     return record
 
 

@@ -116,6 +116,7 @@ class RemovedView:
 @get(
     "/template",
     summary="List templates",
+    scope="read",
     response_headers=[
         ResponseHeader(
             NEXT_CURSOR, documentation_only=True, description="`cursor` of the next page, if there may be one."
@@ -137,7 +138,12 @@ async def list_templates(
     return Response(Envelope([_summary(row) for row in rows]), headers=headers)
 
 
-@get("/template/{kind:str}/{name:path}", summary="Get a template", responses=failures(400, 403, 404, 500, 503))
+@get(
+    "/template/{kind:str}/{name:path}",
+    summary="Get a template",
+    scope="read",
+    responses=failures(400, 403, 404, 500, 503),
+)
 async def get_template(
     services: Needed,
     kind: FromPath[str],
@@ -158,6 +164,7 @@ async def get_template(
     "/template/{kind:str}/{name:path}",
     status_code=200,
     summary="Store a new template",
+    scope="config",
     responses={**failures(400, 403, 404, 413, 415, 500), 409: TAKEN, 503: BUSY},
 )
 async def post_template(
@@ -174,6 +181,7 @@ async def post_template(
 @put(
     "/template/{kind:str}/{name:path}",
     summary="Store a new version of a template",
+    scope="config",
     responses={**failures(400, 403, 404, 413, 415, 500), 503: BUSY},
 )
 async def put_template(
@@ -191,11 +199,14 @@ async def put_template(
     "/template/{kind:str}/{name:path}",
     status_code=200,
     summary="Remove a template",
+    scope="config",
     responses=failures(400, 403, 404, 500, 503),
 )
-async def delete_template(services: Needed, kind: FromPath[str], name: FromPath[str]) -> Envelope[RemovedView]:
+async def delete_template(
+    request: AnyRequest, services: Needed, kind: FromPath[str], name: FromPath[str]
+) -> Envelope[RemovedView]:
     """All its versions. A template that gets the name later goes on counting versions from here."""
-    known, plain = _kind(kind), name.removeprefix("/")
+    known, plain = _writable(request, kind), name.removeprefix("/")
     removed = await services.library.remove(known, plain) if is_name(plain) else 0
     if not removed:
         raise _missing()
@@ -203,8 +214,10 @@ async def delete_template(services: Needed, kind: FromPath[str], name: FromPath[
 
 
 async def _draft(request: AnyRequest, services: Needed, kind: str, name: str) -> Draft:
-    """What the client wants to store, if it is valid. Raises Problem 400 and 404, RequestInvalid, TemplateErrors."""
-    known, plain = _kind(kind), name.removeprefix("/")
+    """What the client wants to store, if it is valid. Raises Problem 400 and 404, RequestInvalid, TemplateErrors,
+    Forbidden.
+    """
+    known, plain = _writable(request, kind), name.removeprefix("/")
     if not is_name(plain):
         message = (
             f"a name is at most {LONGEST_NAME} of a-z 0-9 . _ - and /, each part begins with a letter or a digit, "
@@ -229,6 +242,14 @@ def _kind(kind: str) -> Kind:
         if known == kind:
             return known
     raise Problem(404, f"There is no such kind of templates; there are {', '.join(KINDS)}.")
+
+
+def _writable(request: AnyRequest, kind: str) -> Kind:
+    """Raises Forbidden for a key without admin and a template that evaluates code. Else as `_kind`."""
+    known = _kind(kind)
+    if known == "ttp":
+        request.user.require("admin")
+    return known
 
 
 def _missing() -> Problem:

@@ -19,6 +19,7 @@ from app.bodies import decoded_json
 from app.envelope import Problem, invalid
 from app.services import Services
 from drivers.errors import TooLarge
+from jobs.authorisation import authorise
 from jobs.requests import Request as Wanted
 
 AnyRequest = Request[Any, Any, Any]
@@ -38,11 +39,12 @@ def is_multipart(request: AnyRequest) -> bool:
 async def upload_request(request: AnyRequest, services: Services) -> Wanted:
     """The valid request in the first part, with the file of the second one, which is stored by then.
 
-    Raises Problem 400 and 413, RequestInvalid; then nothing is stored.
+    Raises Problem 400 and 413, RequestInvalid, Forbidden; then nothing is stored.
     """
     async with aclosing(_events(request)) as events:
         await _begin(events, "request")
         wanted = services.models.parse(await _json(events, request), with_file=True)
+        authorise(request.user, wanted, services.intake.host_keys)
         head = await _begin(events, "file")
         name = head.filename or wanted.public["driver_args"]["file_transfer"]["remote_path"]
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 
 import structlog
 from litestar import Request, Response
@@ -13,14 +13,19 @@ from litestar.status_codes import HTTP_405_METHOD_NOT_ALLOWED, HTTP_413_REQUEST_
 
 from app.envelope import Problem
 from jobs.away import is_database_away
+from jobs.credentials.errors import CredentialError, NoSuchCredential, PathRefused, VaultUnavailable
 from jobs.invalid import RequestInvalid
+from jobs.limits import TooManyQueued
 from jobs.logs import trace_of
+from jobs.principal import Forbidden
+from jobs.seal import SealBroken
 from jobs.submit import KeyReused, Refused
 from jobs.templating.errors import NoChildFree, TemplateError
 
 log = structlog.get_logger()
 
 RETRY_AFTER_S = 2
+QUEUE_RETRY_AFTER_S = 5
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -28,6 +33,7 @@ AnyRequest = Request[Any, Any, Any]
 def answer_error(request: AnyRequest, error: Exception) -> Response[Any]:
     """Turn any error that reaches the outside into the envelope. What nobody foresaw is a 500 without details."""
     problem = problem_of(request, error)
+    cast(dict[str, Any], request.scope)["audit_reason"] = problem.message
     if problem.status >= 500:
         log.error("request.failed", status=problem.status, path=request.url.path, trace=trace_of(error))
     body = {"code": -1, "message": problem.message, "data": problem.data}
@@ -41,12 +47,22 @@ def problem_of(request: AnyRequest, error: Exception) -> Problem:
             return error
         case RequestInvalid():
             return Problem(400, str(error), error.details)
+        case Forbidden():
+            return Problem(403, f"T{str(error)[1:]}.")  # they all begin with: the key
         case KeyReused():
             return Problem(409, f"{error}; use another key for another request.")
         case Refused():
             return Problem(409, f"{error}.")
+        case TooManyQueued():
+            return Problem(429, f"{error}.", headers={"Retry-After": str(QUEUE_RETRY_AFTER_S)})
+        case SealBroken():
+            return Problem(409, str(error))
         case NoChildFree():
             return Problem(503, f"Not now: {error}.", headers={"Retry-After": str(RETRY_AFTER_S)})
+        case VaultUnavailable():
+            return Problem(503, _sentence(error), headers={"Retry-After": str(RETRY_AFTER_S)})
+        case CredentialError():
+            return _credential_problem(error)
         case TemplateError():
             return _template_problem(error)
         case HTTPException():
@@ -55,6 +71,22 @@ def problem_of(request: AnyRequest, error: Exception) -> Problem:
             message = "PostgreSQL is out of reach; try again, with an Idempotency-Key when you submit."
             return Problem(503, message, headers={"Retry-After": str(RETRY_AFTER_S)})
     return Problem(500, "Internal error; the X-Request-ID of this answer finds it in the log.")
+
+
+def _credential_problem(error: CredentialError) -> Problem:
+    match error:
+        case NoSuchCredential():
+            status = 404
+        case PathRefused():
+            status = 403
+        case _:
+            status = 400
+    return Problem(status, _sentence(error))
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _template_problem(error: TemplateError) -> Problem:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import get
+from litestar import Request, get
 from litestar.params import QueryParameter
 
 from app.envelope import Envelope
@@ -14,6 +14,8 @@ from app.failures import failures
 from app.filters import Host, Node, WorkerQueue, host_name
 from app.services import Needed
 from jobs.roster import find_sessions
+
+AnyRequest = Request[Any, Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,9 @@ class SessionView:
     opened_at: datetime
 
 
-@get("/session", summary="List the held sessions", responses=failures(400, 403, 500, 503))
+@get("/session", summary="List the held sessions", scope="read", responses=failures(400, 403, 500, 503))
 async def list_sessions(
+    request: AnyRequest,
     services: Needed,
     host: Host = None,
     node: Node = None,
@@ -38,5 +41,6 @@ async def list_sessions(
 ) -> Envelope[list[SessionView]]:
     """The sessions that live workers hold, ordered by device. Every given filter must match."""
     device = None if host is None else host_name(host)
-    rows = await find_sessions(services.database, host=device, node=node, queue=queue, limit=limit)
+    chosen = {"host": device, "node": node, "queue": queue}
+    rows = await find_sessions(services.database, **chosen, limit=limit, hosts=request.user.hosts)
     return Envelope([SessionView(*(getattr(row, name) for name in SessionView.__slots__)) for row in rows])

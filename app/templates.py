@@ -96,6 +96,7 @@ class ParseBody(Arguments):
     ["/template/render", "/template/render/{engine:str}"],
     status_code=200,
     summary="Render a template",
+    scope="query",
     responses={**failures(400, 403, 404, 413, 415, 500), 503: BUSY},
 )
 async def render_template(request: AnyRequest, services: Needed, engine: FromPath[str | None] = None) -> Envelope[str]:
@@ -111,6 +112,7 @@ async def render_template(request: AnyRequest, services: Needed, engine: FromPat
     ["/template/parse", "/template/parse/{engine:str}"],
     status_code=200,
     summary="Parse a device's output",
+    scope="query",
     responses={**failures(400, 403, 404, 413, 415, 500), 503: BUSY},
 )
 async def parse_output(

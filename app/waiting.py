@@ -12,6 +12,7 @@ from litestar.params import QueryParameter
 from app.services import Services
 from app.waiters import end_of
 from jobs.history import JobFilter, JobRecord, find_jobs
+from jobs.host_patterns import HostPatterns
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -27,14 +28,16 @@ Wait = Annotated[
 ]
 
 
-async def find_job(services: Services, job_id: UUID, outputs_from: int = 0) -> JobRecord | None:
-    """One job, with its outputs from that position on; None if there is none with that id."""
-    found = await find_jobs(services.database, JobFilter(id=job_id), 1, outputs_from)
+async def find_job(
+    services: Services, job_id: UUID, hosts: HostPatterns | None, outputs_from: int = 0
+) -> JobRecord | None:
+    """One job, with its outputs from that position on; None if there is none with that id on these `hosts`."""
+    found = await find_jobs(services.database, JobFilter(id=job_id, hosts=hosts), 1, outputs_from)
     return found[0] if found else None
 
 
 async def await_job(services: Services, request: AnyRequest, job_id: UUID, wait_s: float) -> JobRecord | None:
-    """The job once it has ended, or as it is after `wait_s` seconds; None if there is none with that id.
+    """The job once it has ended, or as it is after `wait_s` seconds; None if there is none that the client may see.
 
     Gives up as soon as the client goes away.
     """
@@ -45,7 +48,7 @@ async def await_job(services: Services, request: AnyRequest, job_id: UUID, wait_
         with services.waiters.watch(end_of(job_id)) as changed:
             while True:
                 changed.clear()  # before looking: a notice that comes meanwhile must not be lost
-                record = await find_job(services, job_id)
+                record = await find_job(services, job_id, request.user.hosts)
                 left = deadline - loop.time()
                 if record is None or record.ended or left <= 0 or services.waiters.closing or gone.done():
                     return record

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from litestar import delete, get
+from litestar import Request, delete, get
 from litestar.params import QueryParameter
 from sqlalchemy import Row
 
@@ -14,7 +14,10 @@ from app.envelope import Envelope, Problem, invalid
 from app.failures import failures
 from app.filters import Host, Node, WorkerQueue, host_name
 from app.services import Needed, Services
+from app.trail import note
 from jobs.roster import ask_release, find_workers, queues_of, stop_workers
+
+AnyRequest = Request[Any, Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,14 @@ class ReleasedView:
     released: list[str]
 
 
-@get("/worker", summary="List workers", responses=failures(400, 403, 500, 503))
+@get("/worker", summary="List workers", scope="read", responses=failures(400, 403, 500, 503))
 async def list_workers(
-    services: Needed, queue: WorkerQueue = None, node: Node = None, host: Host = None
+    request: AnyRequest, services: Needed, queue: WorkerQueue = None, node: Node = None, host: Host = None
 ) -> Envelope[list[WorkerView]]:
     """The workers that are not dead, oldest first; with `host`, the one that holds that device."""
     device = None if host is None else host_name(host)
+    if device is not None and not request.user.reaches(device):
+        return Envelope([])
     rows = await find_workers(services.database, node=node, queue=queue, host=device)
     return Envelope([_view(row) for row in rows])
 
@@ -63,9 +68,11 @@ async def list_workers(
     "/worker",
     status_code=200,
     summary="Stop workers, or close a device's session",
+    scope="admin",
     responses=failures(400, 403, 404, 500, 503),
 )
 async def delete_workers(
+    request: AnyRequest,
     services: Needed,
     name: Annotated[str | None, QueryParameter(name="name", description="The worker's `name`.")] = None,
     node: Node = None,
@@ -83,7 +90,7 @@ async def delete_workers(
     if host is not None:
         if stops or force:
             raise invalid(["query", "host"], "goes alone: it stops no worker, but closes the device's session")
-        return Envelope(ReleasedView(await _release(services, host)))
+        return Envelope(ReleasedView(await _release(services, request, host)))
     if not stops:
         raise invalid(["query"], "one of name, node, queue and host is needed", "missing")
     rows = await find_workers(services.database, name=name, node=node, queue=queue)
@@ -93,8 +100,10 @@ async def delete_workers(
     return Envelope(StoppingView([row.name for row in rows if row.id in stopping]))
 
 
-async def _release(services: Services, host: str) -> list[str]:
-    released = await ask_release(services.database, host_name(host))
+async def _release(services: Services, request: AnyRequest, host: str) -> list[str]:
+    device = host_name(host)
+    note(request.scope, host=device)
+    released = await ask_release(services.database, device) if request.user.reaches(device) else []
     if not released:
         raise Problem(404, "No worker holds that device.")
     return released

@@ -13,6 +13,11 @@ def host_and_port(key: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
+def host_in(column: ColumnElement[str]) -> ColumnElement[str]:
+    """The host that a column of device keys names."""
+    return func.regexp_replace(column, r"^\[?([^]]*)\]?:[0-9]+$", r"\1")
+
+
 def is_at(column: Column[str], host: str) -> ColumnElement[bool]:
     """True where a column of device keys names `host`, whatever the port. A host holds no colon outside brackets."""
     return func.starts_with(column, device_key(host, 0).removesuffix("0"))

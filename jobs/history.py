@@ -12,6 +12,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, Select, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from jobs.host_patterns import HostPatterns, only
+from jobs.output_tables import output_text
+from jobs.searches import Search, search
 from jobs.storage import IS_KEPT
 from jobs.tables import job, job_output, stored_file, worker
 
@@ -23,8 +26,9 @@ ENDED = frozenset({"finished", "failed", "cancelled"})
 _SHOWN = [
     column for column in job.c if column.name not in ("sealed", "request_hash", "idempotency_key", "queue_job_id")
 ]
-_CANCEL = text("SELECT * FROM netpulse.cancel_jobs(:id, :host, :strategy, :batch)")
-_ABORT = text("SELECT * FROM netpulse.abort_jobs(:id, :host, :strategy, :batch)")
+_SAID = func.coalesce(output_text.c.body, "").label("stdout")
+_CANCEL = text("SELECT * FROM netpulse.cancel_jobs(:id, :host, :strategy, :batch, :hosts, :operations)")
+_ABORT = text("SELECT * FROM netpulse.abort_jobs(:id, :host, :strategy, :batch, :hosts, :operations)")
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,12 @@ class JobFilter:
     until: datetime | None = None
     before: UUID | None = None
     """Older than this job: where the last page ended."""
+    search: Search | None = None
+    """With an output that has this; for finding only."""
+    hosts: HostPatterns | None = None
+    """On these devices."""
+    operations: tuple[str, ...] | None = None
+    """One of these; for cancelling only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +71,31 @@ class JobRecord:
 
 
 async def find_jobs(database: AsyncEngine, where: JobFilter, limit: int, outputs_from: int = 0) -> list[JobRecord]:
-    """The newest `limit` jobs that match, newest first; of their outputs those from position `outputs_from` on."""
-    async with database.connect() as connection:
-        jobs = (await connection.execute(_selection(where).limit(limit))).all()
+    """The newest `limit` jobs that match, newest first; of their outputs those from position `outputs_from` on.
+
+    Raises SearchTooLong.
+    """
+    engine = database.execution_options(isolation_level="READ COMMITTED") if where.search else database
+    async with engine.connect() as connection:
+        jobs = await _selected(connection, where, limit)
         outputs = await _outputs_of(connection, [row.id for row in jobs], outputs_from)
         files = await _files_of(connection, [row.id for row in jobs if row.operation in TRANSFERS])
     return [JobRecord(row, outputs[row.id], files[row.id]) for row in jobs]
+
+
+async def _selected(connection: AsyncConnection, where: JobFilter, limit: int) -> Sequence[Row[Any]]:
+    if where.search is not None:
+        return await search(connection, where.search, _selection(where), limit)
+    found: Sequence[Row[Any]] = (await connection.execute(_selection(where).limit(limit))).all()
+    return found
 
 
 async def _outputs_of(connection: AsyncConnection, ids: list[UUID], first: int) -> dict[UUID, list[Row[Any]]]:
     grouped: dict[UUID, list[Row[Any]]] = defaultdict(list)
     if ids:
         wanted = (
-            select(job_output)
+            select(job_output, _SAID)
+            .outerjoin(output_text, output_text.c.digest == job_output.c.digest)
             .where(job_output.c.job_id.in_(ids), job_output.c.position >= first)
             .order_by(job_output.c.job_id, job_output.c.position)
         )
@@ -117,14 +139,20 @@ def _conditions(where: JobFilter) -> Iterable[ColumnElement[bool]]:
         yield job.c.id < func.netpulse.uuid7_floor(where.until)
     if where.before is not None:
         yield job.c.id < where.before
+    yield from only(job.c.host, where.hosts)
 
 
 async def cancel_jobs(database: AsyncEngine, where: JobFilter, *, force: bool) -> tuple[list[UUID], list[UUID]]:
-    """Cancel what waits and matches id, host, strategy and batch; with `force` ask the workers to abort what runs.
+    """Cancel what waits and matches id, host, strategy, batch, hosts and operations.
+
+    With `force` ask the workers to abort what runs.
 
     Returns the ids that are cancelled, and those that were asked for and end a moment later.
     """
-    arguments = {"id": where.id, "host": where.host, "strategy": where.strategy, "batch": where.batch}
+    arguments = {
+        **{name: getattr(where, name) for name in ("id", "host", "strategy", "batch", "operations")},
+        "hosts": None if where.hosts is None else where.hosts.texts,
+    }
     async with database.connect() as connection:
         cancelled = list((await connection.execute(_CANCEL, arguments)).scalars())
         if not force:

@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from drivers.base import AnyKey, HostKeyPolicy, Target, Trust, device_key
 from drivers.errors import HostKeyMismatch, Unreachable
-from jobs.addresses import is_at
+from jobs.addresses import host_in, is_at
 from jobs.database import LOST, Pool
+from jobs.host_patterns import HostPatterns, only
 from jobs.queue import until_answered
 from jobs.tables import host_key
 
@@ -120,10 +121,15 @@ class RecordedKeys:
 
 
 async def find_host_keys(
-    database: AsyncEngine, host: str | None, limit: int, after: tuple[str, str] | None = None
+    database: AsyncEngine,
+    host: str | None,
+    limit: int,
+    after: tuple[str, str] | None = None,
+    hosts: HostPatterns | None = None,
 ) -> Sequence[Row[Any]]:
-    """The keys on record, of `host` or of all, by address and kind; those behind the address and kind `after`."""
+    """The keys on record, of `host` or of all these `hosts`, by address and kind; those behind `after`."""
     wanted = select(host_key).order_by(host_key.c.address, host_key.c.kind).limit(limit)
+    wanted = wanted.where(*only(host_in(host_key.c.address), hosts))
     if host is not None:
         wanted = wanted.where(is_at(host_key.c.address, host))
     if after is not None:

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from jobs.host_patterns import HostPatterns
+from jobs.host_patterns import HostPatterns, glob_covers
 
 Scope = Literal["read", "query", "config", "admin"]
 SCOPES: tuple[Scope, ...] = ("read", "query", "config", "admin")
 """read: see jobs and what is known of devices; query: run commands; config: change devices; admin: everything."""
+
+QUERIES = ("command", "download", "test")
+"""Operations that change nothing on their device, for which query is enough. All others need config."""
 
 
 class Forbidden(Exception):
@@ -44,12 +47,27 @@ class Principal:
         if not self.may(*scopes):
             raise Forbidden(f"the key {self.name!r} lacks the scope {' or '.join(scopes)}")
 
+    def reaches(self, host: str) -> bool:
+        """Whether it may reach `host` (normalised, without a port)."""
+        return self.hosts is None or self.hosts.allow(host)
+
     def require_host(self, host: str) -> None:
-        """Raises Forbidden unless it may reach `host` (normalised, without a port)."""
-        if self.hosts is not None and not self.hosts.allow(host):
+        """Raises Forbidden unless it may reach `host`."""
+        if not self.reaches(host):
             raise Forbidden(f"the key {self.name!r} is not for the device {host}")
 
     def require_credential(self, path: str) -> None:
         """Raises Forbidden unless its jobs may refer to the credential at `path`."""
         if self.credentials is not None and not any(fnmatchcase(path, glob) for glob in self.credentials):
             raise Forbidden(f"the key {self.name!r} is not for the credential {path}")
+
+    def covers(self, other: Principal) -> bool:
+        """Whether it may do all that `other` may. May say no where patterns make it hard to tell."""
+        scopes = self.may("admin") or other.scopes <= self.scopes
+        hosts = self.hosts is None or (other.hosts is not None and self.hosts.cover(other.hosts))
+        return scopes and hosts and self._covers_credentials(other.credentials)
+
+    def _covers_credentials(self, globs: tuple[str, ...] | None) -> bool:
+        if self.credentials is None or globs is None:
+            return self.credentials is None
+        return all(any(glob_covers(mine, glob) for mine in self.credentials) for glob in globs)

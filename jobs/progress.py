@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from jobs.host_patterns import HostPatterns, only
 from jobs.tables import job, rollout
 
 _SHOWN_AS = {"claimed": "started"}
@@ -40,8 +41,10 @@ class BatchProgress:
         return self.queued + self.started == 0
 
 
-async def find_progress(database: AsyncEngine, batch_id: UUID) -> BatchProgress | None:
-    """The counts of one batch; None if it has no jobs."""
+async def find_progress(
+    database: AsyncEngine, batch_id: UUID, hosts: HostPatterns | None = None
+) -> BatchProgress | None:
+    """The counts of one batch, of its jobs on these `hosts`; None if it has no jobs there."""
     wanted = (
         select(
             job.c.state,
@@ -50,7 +53,7 @@ async def find_progress(database: AsyncEngine, batch_id: UUID) -> BatchProgress 
             func.min(job.c.created_at).label("created_at"),
             func.max(job.c.ended_at).label("ended_at"),
         )
-        .where(job.c.batch_id == batch_id)
+        .where(job.c.batch_id == batch_id, *only(job.c.host, hosts))
         .group_by(job.c.state, job.c.error_type)
         .order_by(job.c.error_type)
     )

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Text, cast, exists, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from jobs.host_patterns import HostPatterns, only
 from jobs.tables import device, session, worker
 
 _STOP = text("SELECT netpulse.stop_workers(:ids, :force)")
@@ -61,13 +62,19 @@ async def ask_release(database: AsyncEngine, host: str) -> list[str]:
 
 
 async def find_sessions(
-    database: AsyncEngine, *, host: str | None, node: str | None, queue: str | None, limit: int
+    database: AsyncEngine,
+    *,
+    host: str | None,
+    node: str | None,
+    queue: str | None,
+    limit: int,
+    hosts: HostPatterns | None = None,
 ) -> Sequence[Row[Any]]:
-    """The held sessions as last reported, in the order of their devices."""
+    """The held sessions on these `hosts` as last reported, in the order of their devices."""
     wanted = (
         select(session, worker.c.name.label("worker"))
         .join(worker, worker.c.id == session.c.worker_id)
-        .where(*_chosen(node, queue))
+        .where(*_chosen(node, queue), *only(session.c.host, hosts))
         .order_by(session.c.device_key, session.c.id)
         .limit(limit)
     )

@@ -9,12 +9,13 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select, text, true, update
+from sqlalchemy import Row, exists, func, insert, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from drivers.errors import TooLarge
+from jobs.host_patterns import HostPatterns, only
 from jobs.seal import Seal
-from jobs.tables import file_piece, stored_file
+from jobs.tables import file_piece, job, stored_file
 
 PIECE_BYTES = 512 * 1024
 """Of each piece but the last, in the clear."""
@@ -66,9 +67,11 @@ class Storage:
         removable = (stored_file.c.id == file_id) & (stored_file.c.state != "growing")
         await self._execute(update(stored_file).where(removable).values(expires_at=func.clock_timestamp()))
 
-    async def find(self, file_id: UUID) -> Row[Any] | None:
-        """The file's row, with `kept`: its content is there still; None: there is no such file."""
+    async def find(self, file_id: UUID, hosts: HostPatterns | None = None) -> Row[Any] | None:
+        """The file's row, with `kept`: its content is there still; None: there is no such file of these `hosts`."""
         wanted = select(stored_file, IS_KEPT).where(stored_file.c.id == file_id)
+        if hosts is not None:
+            wanted = wanted.where(exists().where(job.c.id == stored_file.c.job_id, *only(job.c.host, hosts)))
         found: Row[Any] | None = (await self._execute(wanted)).one_or_none()
         return found
 

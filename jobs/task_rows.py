@@ -11,6 +11,8 @@ from uuid import UUID
 from sqlalchemy import Row, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from jobs.authorisation import authorise
+from jobs.host_patterns import HostPatterns, only
 from jobs.requests import Request
 from jobs.submit import Intake, KeyReused, Submission, new_job
 from jobs.tables import detached_task
@@ -28,6 +30,8 @@ class TaskFilter:
     state: str | None = None
     before: UUID | None = None
     """Older than this task: where the last page ended."""
+    hosts: HostPatterns | None = None
+    """On these devices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,8 @@ class AcceptedTask:
 
 
 async def submit_task(intake: Intake, request: Request, submission: Submission) -> AcceptedTask:
-    """Queue the start of a task. Raises KeyReused, and what `submit` raises when PostgreSQL is away."""
+    """Queue the start of a task. Raises Forbidden, KeyReused, and what `submit` raises when PostgreSQL is away."""
+    authorise(submission.principal, request, intake.host_keys)
     job = json.dumps(new_job(intake, request, submission))
     async with intake.database.connect() as connection:
         row = (await connection.execute(_SUBMIT, {"job": job})).one()
@@ -57,15 +62,17 @@ async def act_on_task(database: AsyncEngine, task_id: UUID, action: dict[str, An
     return job_id
 
 
-async def find_task(database: AsyncEngine, task_id: UUID) -> Row[Any] | None:
-    """One task; None if there is none with that id."""
+async def find_task(database: AsyncEngine, task_id: UUID, hosts: HostPatterns | None = None) -> Row[Any] | None:
+    """One task; None if there is none with that id on these `hosts`."""
+    wanted = select(*_SHOWN).where(detached_task.c.id == task_id, *only(detached_task.c.host, hosts))
     async with database.connect() as connection:
-        return (await connection.execute(select(*_SHOWN).where(detached_task.c.id == task_id))).one_or_none()
+        return (await connection.execute(wanted)).one_or_none()
 
 
 async def find_tasks(database: AsyncEngine, where: TaskFilter, limit: int) -> Sequence[Row[Any]]:
     """The newest `limit` tasks that match, newest first."""
     wanted = select(*_SHOWN).order_by(detached_task.c.id.desc()).limit(limit)
+    wanted = wanted.where(*only(detached_task.c.host, where.hosts))
     if where.host is not None:
         wanted = wanted.where(detached_task.c.host == where.host)
     if where.state is not None:

@@ -1,4 +1,4 @@
-"""The keys with which clients come."""
+"""The keys with which clients come, and calling off only what a key may see."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,14 +11,23 @@ down_revision = "0009"
 branch_labels = None
 depends_on = None
 
-FUNCTIONS: dict[str, str] = {}
+FUNCTIONS = {
+    "host_allowed": "text, text[]",
+    "cancel_jobs": "uuid, text, text, uuid, text[], text[]",
+    "abort_jobs": "uuid, text, text, uuid, text[], text[]",
+    "take_requests": "text, integer, integer, integer",
+}
 """Files of migrations/sql/0010, and the types of the function's parameters."""
+
+_REPLACED = ("cancel_jobs", "abort_jobs")
 
 
 def upgrade() -> None:
-    """Create the tables and their functions."""
+    """Create the tables and their functions; a service of the release before calls both that are replaced."""
     _create_api_key()
     _create_request_rate()
+    for name in _REPLACED:
+        op.execute(f"DROP FUNCTION netpulse.{name} (uuid, text, text, uuid)")
     for name in FUNCTIONS:
         run_sql_file(f"0010/{name}.sql")
 
@@ -98,5 +107,7 @@ def downgrade() -> None:
     """Drop it all: only the key of the settings is left."""
     for name, types in FUNCTIONS.items():
         op.execute(f"DROP FUNCTION netpulse.{name} ({types})")
+    for name in _REPLACED:
+        run_sql_file(f"{name}.sql")
     op.drop_table("request_rate", schema="netpulse")
     op.drop_table("api_key", schema="netpulse")
