@@ -1,14 +1,18 @@
-"""Around the whole application: a request id on every answer, and one log line per request."""
+"""Around the whole application: a request id and protective headers on every answer, one log line per request."""
 
 from __future__ import annotations
 
 import re
 import time
+from typing import Any, cast
 from uuid import uuid4
 
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from app.headers import protected
+from app.openapi import ASSETS
 
 log = structlog.get_logger()
 
@@ -28,6 +32,8 @@ class AccessLog:
             return
         http = scope
         request_id = _request_id(http)
+        cast(dict[str, Any], http)["request_id"] = request_id.decode()
+        cacheable = http["path"].startswith(f"{ASSETS}/")
         status = 0
         began = time.perf_counter()
 
@@ -35,7 +41,8 @@ class AccessLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (_HEADER, request_id)]
+                headers = protected(message["headers"], cacheable=cacheable)
+                message["headers"] = [*headers, (_HEADER, request_id)]
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request=request_id.decode()):

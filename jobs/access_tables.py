@@ -74,10 +74,12 @@ audit_event = Table(
     Column("job_id", UUID(as_uuid=True), comment="What it led to"),
     Column("batch_id", UUID(as_uuid=True), comment="What it led to"),
     Column("detail", JSONB, comment="What else there is to say; no secrets"),
-    # GET /audit?actor=, ?host=, ?job=, ?allowed=false
+    # GET /audit?actor=, ?host=, ?job=, ?batch=, ?request_id=, ?allowed=false
     Index("audit_event_actor_idx", "actor", "id"),
     Index("audit_event_host_idx", "host", "id", postgresql_where=text("host IS NOT NULL")),
     Index("audit_event_job_idx", "job_id", postgresql_where=text("job_id IS NOT NULL")),
+    Index("audit_event_batch_idx", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
+    Index("audit_event_request_idx", "request_id"),
     Index("audit_event_refused_idx", "id", postgresql_where=text("NOT allowed")),
     # GET /audit?since=
     Index("audit_event_at_idx", "at"),

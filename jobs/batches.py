@@ -15,9 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from drivers.base import Strategy
 from jobs import rollouts
+from jobs.audit import AuditEvent
+from jobs.authorisation import authorise
 from jobs.away import is_database_away
 from jobs.bulk import Bulk
 from jobs.invalid import RequestInvalid
+from jobs.limits import require_room
+from jobs.principal import Forbidden
 from jobs.requests import Request
 from jobs.submit import Accepted, Intake, KeyReused, Refused, Submission, insert, new_job
 
@@ -55,6 +59,8 @@ class Failed:
     index: int
     host: str | None
     reason: str
+    forbidden: bool = False
+    """The key does not allow it."""
 
 
 @dataclass
@@ -90,7 +96,7 @@ class BulkSubmission:
         self._bulk = bulk
         self._asked = submission
         self._breath = _Breath()
-        self._name = f"{submission.principal}\x1f{submission.idempotency_key}"
+        self._name = f"{submission.principal.name}\x1f{submission.idempotency_key}"
         self._batch = Batch(uuid4())
         self._next = 0
         self._rollout = bulk.options.rollout
@@ -99,9 +105,12 @@ class BulkSubmission:
     async def run(self, slots: asyncio.Semaphore) -> Batch:
         """Queue every member that can be, at most PART in a transaction; `slots` bounds the parts at one time.
 
-        Raises KeyReused before anything is queued, and what SQLAlchemy raises when PostgreSQL is away while nothing is
-        accepted yet. When it goes away later, the members that are left are among the failed.
+        Raises TooManyQueued and KeyReused before anything is queued, and what SQLAlchemy raises when PostgreSQL is
+        away while nothing is accepted yet. When it goes away later, the members that are left are among the failed.
         """
+        await require_room(
+            self._intake.database, self._asked.principal, self._intake.queued_jobs, len(self._bulk.devices)
+        )
         if self._asked.idempotency_key is not None:
             await self._recognise()
         async with slots:
@@ -165,14 +174,15 @@ class BulkSubmission:
                 member = self._member(self._next)
                 part.append(member)
                 size += len(member.job)
-            except RequestInvalid as error:
-                self._fail(self._next, str(error))
+            except (RequestInvalid, Forbidden) as error:
+                self._fail(self._next, str(error), forbidden=isinstance(error, Forbidden))
             self._next += 1
             await self._breath.take()
         return part
 
     def _member(self, index: int) -> _Member:
         request = self._bulk.request(index)
+        authorise(self._asked.principal, request, self._intake.host_keys)
         self._batch.sample = request
         self._batch.warnings.update(dict.fromkeys(request.warnings))
         key = self._asked.idempotency_key
@@ -227,7 +237,13 @@ class BulkSubmission:
                         self._require_same(first.request_hash)
                 if self._rollout is not None:
                     await rollouts.begin(connection, self._batch.id, self._rollout)
-                return await insert(connection, jobs)
+                return await insert(connection, jobs, self._event())
+
+    def _event(self) -> AuditEvent | None:
+        """What goes on record with the first part."""
+        if self._asked.event is None or self._batch.accepted:
+            return None
+        return replace(self._asked.event, batch_id=self._batch.id, detail={"devices": len(self._bulk.devices)})
 
     def _doubt(self, part: Sequence[_Member]) -> None:
         """The reply to `part` is lost."""
@@ -243,5 +259,5 @@ class BulkSubmission:
         for index in [*left, *range(self._next, len(self._bulk.devices))]:
             self._fail(index, "PostgreSQL went away before: this was not accepted; send it again.")
 
-    def _fail(self, index: int, reason: str) -> None:
-        self._batch.failed.append(Failed(index, self._bulk.host(index), reason))
+    def _fail(self, index: int, reason: str, *, forbidden: bool = False) -> None:
+        self._batch.failed.append(Failed(index, self._bulk.host(index), reason, forbidden))

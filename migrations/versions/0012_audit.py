@@ -11,15 +11,22 @@ down_revision = "0011"
 branch_labels = None
 depends_on = None
 
-FUNCTIONS: dict[str, str] = {}
+FUNCTIONS: dict[str, str] = {
+    "record_audit_events": "jsonb",
+    "keep_audit_events": "",
+    "remove_audit_events": "timestamptz, integer",
+    "grant_service_role": "",
+}
 """Files of migrations/sql/0012, and the types of the function's parameters."""
 
 
 def upgrade() -> None:
-    """Create the table and its functions."""
+    """Create the table, its functions and the role."""
     _create_audit_event()
+    _create_queued_index()
     for name in FUNCTIONS:
         run_sql_file(f"0012/{name}.sql")
+    op.execute("SELECT netpulse.grant_service_role()")
 
 
 def _create_audit_event() -> None:
@@ -56,6 +63,7 @@ def _create_audit_event() -> None:
         comment="Who asked for what, from where, and whether it was allowed. Rows are never changed",
     )
     op.create_index("audit_event_actor_idx", "audit_event", ["actor", "id"], unique=False, schema="netpulse")
+    op.create_index("audit_event_request_idx", "audit_event", ["request_id"], unique=False, schema="netpulse")
     op.create_index("audit_event_at_idx", "audit_event", ["at"], unique=False, schema="netpulse")
     op.create_index(
         "audit_event_host_idx",
@@ -74,6 +82,14 @@ def _create_audit_event() -> None:
         postgresql_where=sa.text("job_id IS NOT NULL"),
     )
     op.create_index(
+        "audit_event_batch_idx",
+        "audit_event",
+        ["batch_id"],
+        unique=False,
+        schema="netpulse",
+        postgresql_where=sa.text("batch_id IS NOT NULL"),
+    )
+    op.create_index(
         "audit_event_refused_idx",
         "audit_event",
         ["id"],
@@ -83,8 +99,21 @@ def _create_audit_event() -> None:
     )
 
 
+def _create_queued_index() -> None:
+    op.create_index(
+        "job_queued_by_idx",
+        "job",
+        ["submitted_by"],
+        unique=False,
+        schema="netpulse",
+        postgresql_where=sa.text("state = 'queued'"),
+    )
+
+
 def downgrade() -> None:
-    """Drop it all."""
+    """Drop it all. The role stays, without rights here: it may have some in another database."""
+    run_sql_file("0012/revoke_service_role.sql")
+    op.drop_index("job_queued_by_idx", table_name="job", schema="netpulse")
+    op.drop_table("audit_event", schema="netpulse")
     for name, types in FUNCTIONS.items():
         op.execute(f"DROP FUNCTION netpulse.{name} ({types})")
-    op.drop_table("audit_event", schema="netpulse")
