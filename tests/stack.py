@@ -105,7 +105,7 @@ class Stack:
     @property
     def workers(self) -> list[Process]:
         """The worker processes that run, oldest first."""
-        return [process for process in self.processes if process is not self.api and process.running]
+        return [process for process in self.processes if process.name != "api" and process.running]
 
     @property
     def worker(self) -> Process:
@@ -115,11 +115,17 @@ class Stack:
 
     def start_worker(self, settings: Mapping[str, str] | None = None, *, live: bool = True) -> Process:
         """One more worker, with `live` once it is so in the database. `settings` are its own."""
-        number = sum(process is not self.api for process in self.processes) + 1
+        number = sum(process.name != "api" for process in self.processes) + 1
         worker = self._spawn(f"worker-{number}", settings)
         if live:
             self.await_live(worker)
         return worker
+
+    def restart_api(self, settings: Mapping[str, str] | None = None) -> None:
+        """SIGTERM, and another one; see `await_api`. `settings` are its own."""
+        self.api.terminate()
+        self.api.wait()
+        self.api = self._spawn("api", settings)
 
     def await_api(self) -> None:
         """Return when the API is ready."""

@@ -15,6 +15,8 @@ from tests.integration.conformance.test_reading import answers_well
 from tests.waiting import until
 
 STALL_S = 0.4
+TRIES = 50
+"""A real sshd puts the same answer into more or fewer packets: every second one takes no fewer bytes than the last."""
 PARTS = 6
 """Of a change: it is cut at the end of each but the last two, where one may be over already, since the device does not
 say the same every time. EOS keeps five candidates."""
@@ -121,13 +123,26 @@ def test_a_line_that_is_cut_within_an_answer(bench: Bench) -> None:
     answers_well(bench.opened())
 
 
+def cuts_the_last_byte(bench: Bench, talk: Talk, expected: list[str]) -> bool:
+    """Ask, and cut before the end; False: the whole answer came in fewer bytes than the one before it."""
+    cost = asking(bench, talk)
+    bench.cable.pull_after = bench.cable.received + cost - 1
+    try:
+        with within(AT_ONCE_S):
+            answer = talk.ask(first(bench))
+    except SessionLost:
+        return True
+    assert bench.cable.pull_after is not None
+    assert answer == expected
+    bench.cable.pull_after = None
+    return False
+
+
 @examine(asked("cut before the prompt"))
 def test_a_line_that_is_cut_before_the_prompt(bench: Bench) -> None:
     talk = bench.opened()
-    cost = asking(bench, talk)
-    bench.cable.pull_after = bench.cable.received + cost - 1
-    with within(AT_ONCE_S), pytest.raises(SessionLost):
-        talk.ask(first(bench))
+    expected = talk.ask(first(bench))
+    assert any(cuts_the_last_byte(bench, talk, expected) for _ in range(TRIES))
     assert talk.replies == []
 
 

@@ -33,6 +33,26 @@ def test_what_is_not_ours_does_not_open(sealed: str) -> None:
         Seal([NEW, OLD]).open(sealed)
 
 
+@given(text)
+def test_a_rotation_seals_again_what_is_under_another_key(plain: str) -> None:
+    before, during, after = Seal([OLD]), Seal([NEW, OLD]), Seal([NEW])
+    resealed = during.resealed(before.seal(plain).encode())
+    resealed_bytes = during.resealed_bytes(before.seal_bytes(plain.encode()))
+
+    assert resealed is not None
+    assert resealed_bytes is not None
+    assert (after.open(resealed), after.open_bytes(resealed_bytes)) == (plain, plain.encode())
+    assert (during.resealed(resealed), during.resealed_bytes(resealed_bytes)) == (None, None)
+
+
+def test_a_rotation_says_what_no_key_opens() -> None:
+    gone, seal = Seal([new_key()]), Seal([NEW, OLD])
+    with pytest.raises(SealBroken, match=r"login .*put the key back"):
+        seal.resealed(gone.seal("x").encode())
+    with pytest.raises(SealBroken, match=r"file .*put the key back"):
+        seal.resealed_bytes(gone.seal_bytes(b"x"))
+
+
 @pytest.mark.parametrize("keys", [[], ["short"], [OLD, "x" * 44]])
 def test_bad_keys(keys: list[str]) -> None:
     with pytest.raises(ValueError, match="key"):
