@@ -38,7 +38,8 @@ class Claimed:
     strategy: str
     device_key: str
     request: dict[str, Any]
-    sealed: bytes
+    sealed: bytes | None
+    """None: the request has no secrets."""
     attempts: int
     max_attempts: int
     execution_timeout_s: float
@@ -106,7 +107,7 @@ class JobQueue:
         batch = list(ended)
         results = [outcome.result(claimed.id) for claimed, outcome in batch]
         outputs = [
-            output_row(claimed.id, position, reply)
+            output_row(claimed.id, position, reply, outcome)
             for claimed, outcome in batch
             for position, reply in enumerate(outcome.outputs)
         ]

@@ -20,6 +20,8 @@ from drivers.errors import (
     Unreachable,
 )
 from jobs.checks import CheckFailed
+from jobs.credentials.errors import CredentialError, VaultUnavailable
+from jobs.invalid import RequestInvalid
 from jobs.parsing import ParsingRequired
 from jobs.redaction import redact, redact_all
 from jobs.rendering import RenderingRefused
@@ -44,6 +46,7 @@ class ErrorType(StrEnum):
     PARSING_ERROR = "ParsingError"
     DRIVER_FAULT = "DriverFault"
     CHECK_FAILED = "CheckFailed"
+    INVALID_REQUEST = "InvalidRequest"
 
 
 class Rollback(StrEnum):
@@ -91,13 +94,16 @@ _TYPES: tuple[tuple[type[BaseException], ErrorType], ...] = (
     (Expired, ErrorType.EXPIRED),
     (Cancelled, ErrorType.CANCELLED),
     (SealBroken, ErrorType.CREDENTIAL_ERROR),
+    (CredentialError, ErrorType.CREDENTIAL_ERROR),
+    (VaultUnavailable, ErrorType.VAULT_UNAVAILABLE),
     (CheckFailed, ErrorType.CHECK_FAILED),
     (RenderingRefused, ErrorType.RENDERING_ERROR),
     (ParsingRequired, ErrorType.PARSING_ERROR),
+    (RequestInvalid, ErrorType.INVALID_REQUEST),
 )
 
 _ANSWERED = (CommandRejected, CheckFailed)
-_SAW_NOTHING = (Unreachable, AuthenticationFailed, HostKeyMismatch)
+_SAW_NOTHING = (Unreachable, AuthenticationFailed, HostKeyMismatch, CredentialError, VaultUnavailable)
 """Errors after which it is certain what the device got of a change; the latter, unless they come after it was made."""
 
 
@@ -116,6 +122,8 @@ class Outcome:
     rollback: Rollback | None = None
     confirm_in_s: float | None = None
     rendered: str | None = None
+    kept: bool = True
+    """False: what the device said, and what it was made to say by a template, does not join the history."""
 
     def result(self, job_id: UUID) -> dict[str, Any]:
         """One element of finish_jobs' `p_results`."""
@@ -126,9 +134,9 @@ class Outcome:
             "error_message": storable(self.error_message) if self.error_message else None,
             "outcome": self.outcome,
             "session_reused": self.session_reused,
-            "rendered": storable(self.rendered) if self.rendered is not None else None,
+            "rendered": storable(self.rendered) if self.rendered is not None and self.kept else None,
             "extra_attempts": self.extra_attempts,
-            "difference": storable(self.difference) if self.difference is not None else None,
+            "difference": storable(self.difference) if self.difference is not None and self.kept else None,
             "rollback": self.rollback,
             "confirm_in_s": self.confirm_in_s,
         }
@@ -153,6 +161,8 @@ class Progress:
     """The change is made: nothing may be attempted again, whatever comes."""
     rendered: str | None = None
     """What was to be sent, where a template made it."""
+    kept: bool = True
+    """See Outcome."""
     undo_on_new_session: bool = False
     """If the session breaks off now, the change is to be undone on another one."""
 
@@ -180,13 +190,16 @@ class Progress:
         return self._outcome(
             "cancelled" if isinstance(error, Cancelled) else "failed",
             error_type=type_of(error),
-            error_message=redact(self._message(error), self.secrets)[:LONGEST_MESSAGE],
+            error_message=self._message(error),
             outcome=self._outcome_of_undoing() or ("known" if certain else "unknown"),
         )
 
     def _message(self, error: BaseException) -> str:
-        message = message_of(error)
-        return f"{message.removesuffix('.')}. {_UNDONE[self.rollback]}" if self.rollback else message
+        message = redact(message_of(error), self.secrets)
+        if self.rollback is None:
+            return message[:LONGEST_MESSAGE]
+        undone = f". {_UNDONE[self.rollback]}"  # whatever else is cut off
+        return message.removesuffix(".")[: LONGEST_MESSAGE - len(undone)] + undone
 
     def _outcome_of_undoing(self) -> str | None:
         if self.rollback is None or self.rollback is Rollback.IMPOSSIBLE:
@@ -203,6 +216,7 @@ class Progress:
             rollback=self.rollback,
             confirm_in_s=self.confirm_in_s,
             rendered=None if self.rendered is None else redact(self.rendered, self.secrets),
+            kept=self.kept,
             **fields,
         )
 
@@ -236,9 +250,9 @@ def storable_json(value: Any) -> Any:
     return value
 
 
-def output_row(job_id: UUID, position: int, reply: Reply) -> dict[str, Any]:
+def output_row(job_id: UUID, position: int, reply: Reply, of: Outcome | Progress) -> dict[str, Any]:
     """One element of `p_outputs` (see save_outputs.sql)."""
-    return {
+    row = {
         "job_id": str(job_id),
         "position": position,
         "command": storable(reply.command),
@@ -252,3 +266,11 @@ def output_row(job_id: UUID, position: int, reply: Reply) -> dict[str, Any]:
         "phase": reply.phase,
         "parsing_error": reply.parsing_error,
     }
+    return row if of.kept else row | _withheld(row, of)
+
+
+def _withheld(row: dict[str, Any], of: Outcome | Progress) -> dict[str, Any]:
+    """What stands in the place of texts that are not kept."""
+    nothing = {"stdout": None, "stderr": "", "parsed": None, "parsing_error": None}
+    templated = of.rendered is not None and row["phase"] in ("main", "undo")
+    return nothing | {"size_bytes": len(row["stdout"].encode()), "command": "" if templated else row["command"]}

@@ -171,8 +171,16 @@ job = Table(
     Index("job_unfinished_idx", "state", "id", postgresql_where=text("state <> 'finished'")),
     # expire_jobs
     Index("job_expiry_idx", "expires_at", postgresql_where=text("state = 'queued'")),
+    # jobs.limits: how many jobs of a key wait
+    Index("job_queued_by_idx", "submitted_by", postgresql_where=text("state = 'queued'")),
     # reap_worker, reconcile_jobs
     Index("job_running_idx", "worker_id", postgresql_where=text("state IN ('claimed', 'started')")),
+    # report.job, output, availability, throughput: what ended in a time
+    Index("job_ended_idx", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
+    # report.failure: what failed in a time
+    Index("job_failed_idx", "ended_at", postgresql_where=text("state = 'failed'")),
+    # report.change: what was changed in a time
+    Index("job_change_idx", "ended_at", postgresql_where=text("operation = 'config' AND ended_at IS NOT NULL")),
     # submit_jobs: a second submission with the same key
     Index(
         "job_idempotency_idx",
@@ -194,7 +202,12 @@ job_output = Table(
     Column("position", Integer, primary_key=True, comment="From 0, in the order of the request"),
     Column("command", Text, nullable=False, comment="The command or configuration line"),
     Column("verdict", Text, nullable=False),
-    Column("stdout", Text, nullable=False),
+    Column(
+        "digest",
+        ForeignKey("netpulse.output_text.digest"),
+        comment="What it said, in output_text; null: nothing, or it was not kept (options.record)",
+    ),
+    Column("size_bytes", Integer, nullable=False, server_default="0", comment="Of what it said, kept or not, in UTF-8"),
     Column("stderr", Text, nullable=False, server_default=""),
     Column("exit_status", Integer, comment="0 done, 1 refused, null skipped; the process's own where there is one"),
     Column("parsed", JSONB),
@@ -204,6 +217,16 @@ job_output = Table(
     Column("parsing_error", Text, comment="Why `parsed` is null, where parsing was asked for"),
     CheckConstraint("verdict IN ('done', 'refused', 'skipped')", name="verdict"),
     CheckConstraint("phase IN ('main', 'before', 'after', 'undo')", name="phase"),
+    # GET /job?output=; remove_texts
+    Index("job_output_digest_idx", "digest", postgresql_where=text("digest IS NOT NULL")),
+    # GET /job?parsed=
+    Index(
+        "job_output_parsed_idx",
+        "parsed",
+        postgresql_using="gin",
+        postgresql_ops={"parsed": "jsonb_path_ops"},
+        postgresql_where=text("parsed IS NOT NULL"),
+    ),
     comment="What a device said to one command or configuration line",
 )
 
@@ -335,6 +358,8 @@ detached_task = Table(
     CheckConstraint("(state IN ('starting', 'running')) = (ended_at IS NULL)", name="ended"),
     # GET /detached-task?host=
     Index("detached_task_host_idx", "host", "id"),
+    # Retention: a job, and the task that it started
+    Index("detached_task_job_idx", "job_id"),
     # look_after_tasks
     Index("detached_task_look_idx", "look_at", postgresql_where=text("sealed IS NOT NULL")),
     comment="A command that runs on its host by itself, whatever becomes of our session",

@@ -128,6 +128,14 @@ class TemplateRunner:
             raise ChildLost("the template's variables were not found")
         return schema
 
+    async def difference(self, before: str, after: str, names: tuple[str, str]) -> str:
+        """The unified difference of two texts, called `names` there."""
+        task = {"before": before, "after": after, "before_name": names[0], "after_name": names[1]}
+        match await self._run("difference", task):
+            case {"text": str(text)}:
+                return text
+        raise ChildLost("there is no difference of these texts")
+
     async def _run(self, engine: str, task: Mapping[str, Any], *, once: bool = False) -> Any:
         children = await self.start()
         return await children.run(engine, task, once=once)

@@ -28,12 +28,16 @@ def test_the_rows_of_a_finished_job(stack: Stack, device: LabDevice) -> None:
     assert (row["state"], row["outcome"], row["sealed"], row["queue_job_id"]) == ("finished", "known", None, None)
     assert row["request"]["connection_args"]["password"] == "***"
     assert row["created_at"] <= row["started_at"] <= row["ended_at"]
-    outputs = stack.rows('SELECT * FROM netpulse.job_output WHERE job_id = %s ORDER BY "position"', job["id"])
+    outputs = stack.rows(
+        """SELECT * FROM netpulse.job_output JOIN netpulse.output_text USING (digest)
+            WHERE job_id = %s ORDER BY position""",
+        job["id"],
+    )
     assert [(row["position"], row["command"], row["verdict"]) for row in outputs] == [
         (0, "show clock", "done"),
         (1, "show version", "done"),
     ]
-    assert [row["stdout"] for row in outputs] == outputs_of(job)
+    assert [row["body"] for row in outputs] == outputs_of(job)
     assert stack.rows("SELECT FROM procrastinate_jobs WHERE lock = %s", f"{device.host}:{device.port}") == []
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import Any
 
-from jobs.templating.engines import fsm, jinja, regex, ttp, variables
+from jobs.templating.engines import difference, fsm, jinja, regex, ttp, variables
 from jobs.templating.errors import ParsingFailed, RenderingFailed, TemplateError
 from jobs.templating.fields import options, text
 
@@ -32,6 +32,7 @@ def load_engines() -> tuple[dict[str, Engine], list[str]]:
         "textfsm": fsm.parse,
         "ttp": ttp.load(),
         "regex": regex.parse,
+        "difference": difference.unified,
     }
     return engines, [name for name, _, evaluates in plug_ins if evaluates]
 

@@ -99,8 +99,10 @@ class Site:
 
     async def outputs(self, job: UUID) -> list[str]:
         """What is kept of the job's output, in order."""
-        sql = "SELECT stdout FROM netpulse.job_output WHERE job_id = $1 ORDER BY position"
-        return [row["stdout"] for row in await self.connection.fetch(sql, job)]
+        sql = """SELECT coalesce(t.body, '')
+                   FROM netpulse.job_output AS o LEFT JOIN netpulse.output_text AS t USING (digest)
+                  WHERE o.job_id = $1 ORDER BY o.position"""
+        return [row[0] for row in await self.connection.fetch(sql, job)]
 
     async def rebalance(self, worker: int, limit: int = 100) -> int:
         return int(await self.connection.fetchval("SELECT netpulse.rebalance_devices($1, $2)", worker, limit))

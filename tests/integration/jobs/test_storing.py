@@ -8,7 +8,7 @@ import pytest
 from drivers.base import Reply, Verdict
 from jobs.database import Pool
 from jobs.queue import Claimed, JobQueue, WorkerDead
-from jobs.results import ErrorType, Outcome, output_row
+from jobs.results import ErrorType, Outcome, Progress, output_row
 from tests.integration.jobs.conftest import Site, new_job, queue_worker
 
 pytestmark = pytest.mark.anyio
@@ -88,11 +88,11 @@ async def test_a_lost_change_is_not_taken_for_a_finish_whose_reply_was_lost(site
 async def test_outputs_are_kept_as_they_come_and_replaced_at_the_end(site: Site, pool: Pool) -> None:
     queue, [job] = await claimed(site, pool, 1)
 
-    assert await queue.record(job.id, [output_row(job.id, 0, reply("first"))]) is True
+    assert await queue.record(job.id, [output_row(job.id, 0, reply("first"), Progress())]) is True
     assert await site.outputs(job.id) == ["first"]
     await queue.finish([(job, Outcome("finished", [reply("first"), reply("second")]))])
     assert await site.outputs(job.id) == ["first", "second"]
-    assert await queue.record(job.id, [output_row(job.id, 0, reply("too late"))]) is False
+    assert await queue.record(job.id, [output_row(job.id, 0, reply("too late"), Progress())]) is False
 
 
 async def test_everything_about_an_end_is_kept(site: Site, pool: Pool) -> None:

@@ -109,3 +109,15 @@ async def test_a_check_that_cannot_be_parsed_fails(bench: Bench) -> None:
 
     assert outcome.error_type is ErrorType.CHECK_FAILED
     assert "could not be parsed" in str(outcome.error_message)
+
+
+async def test_of_metadata_no_text_is_left_and_parsing_still_counts(bench: Bench) -> None:
+    options = {"record": "metadata", "parsing": WORD | {"required": True}, "rendering": {}}
+    outcome = await ask(bench, command=["show {{ 'one' }}", "show two"], options=options)
+    sql = "SELECT command, digest, size_bytes, parsed, verdict FROM netpulse.job_output ORDER BY position"
+
+    assert (outcome.state, outcome.error_message) == ("finished", None)
+    kept = [tuple(row) for row in await bench.site.connection.fetch(sql)]
+    assert kept == [("", None, len("up"), None, "done")] * 2
+    assert await bench.site.connection.fetchval("SELECT count(*) FROM netpulse.output_text") == 0
+    assert await bench.site.connection.fetchval("SELECT rendered FROM netpulse.job") is None

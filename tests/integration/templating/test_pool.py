@@ -42,7 +42,8 @@ Loopback0              unassigned      YES unset  administratively down down
 
 
 async def test_each_engine_answers(children: Children) -> None:
-    assert children.engines == {"jinja2", "variables", "textfsm", "ttp", "regex", "ntc", "ttp_templates"}
+    ours = {"jinja2", "variables", "textfsm", "ttp", "regex", "difference"}
+    assert children.engines == ours | {"ntc", "ttp_templates"}
     hosts = {"template": "{% for h in hosts %}{{ h.name | upper }};{% endfor %}", "context": {"hosts": [{"name": "a"}]}}
     assert await children.run("jinja2", hosts) == {"text": "A;"}
     assert (await children.run("variables", {"template": "{{ a.b }}"}))["required"] == ["a"]
