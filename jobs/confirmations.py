@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.submit import Accepted, Intake, Refused, insert
 from jobs.tables import job
 
-_KEPT = ("driver", "connection_args", "driver_args")
+_KEPT = ("driver", "connection_args", "credential_ref", "driver_args")
 
 
 class NothingToConfirm(Exception):
@@ -39,7 +39,7 @@ async def _confirmation(connection: AsyncConnection, job_id: UUID, principal: st
         raise NothingToConfirm("The job made no change with revert_in that could be confirmed.")
     if row.confirmed_at is not None:
         raise NothingToConfirm("The change is confirmed already.")
-    if row.left_s <= 0 or row.sealed is None:
+    if row.left_s <= 0:
         raise NothingToConfirm("The time to confirm is over: the device has undone the change by itself.")
     request = {name: row.request[name] for name in _KEPT if name in row.request}
     return {
@@ -52,7 +52,7 @@ async def _confirmation(connection: AsyncConnection, job_id: UUID, principal: st
         "strategy": row.strategy,
         "priority": row.priority,
         "request": {**request, "confirm": str(job_id)},
-        "sealed": bytes(row.sealed).decode(),
+        "sealed": row.sealed and bytes(row.sealed).decode(),
         "ttl_s": float(row.left_s),
         "execution_timeout_s": row.execution_timeout_s,
         "max_attempts": 1,

@@ -60,8 +60,15 @@ def _unknown(name: str, known: list[str]) -> str:
 def _known_names(model: type[BaseModel], place: tuple[int | str, ...], also: Sequence[str]) -> list[str]:
     """The fields of the model at `place` below `model`; at the top, `also` too."""
     inner: Any = model
-    for part in place:
-        inner = inner.model_fields[str(part)].annotation
-        inner = next((choice for choice in get_args(inner) if hasattr(choice, "model_fields")), inner)
+    for part in place:  # which may also be a place in a list, or the name that pydantic gives a choice
+        if (field := inner.model_fields.get(part)) is not None:
+            inner = _model_in(field.annotation) or inner
     names = list(inner.model_fields)
     return [*names, *also] if inner is model else names
+
+
+def _model_in(annotation: Any) -> Any:
+    """The first model of an annotation, however deep in unions and lists; None if there is none."""
+    if hasattr(annotation, "model_fields"):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)

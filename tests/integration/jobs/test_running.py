@@ -119,11 +119,11 @@ async def test_a_seal_under_an_unknown_key_is_a_credential_error(bench: Bench) -
     assert outcome.error_type is ErrorType.CREDENTIAL_ERROR
 
 
-async def test_a_fault_of_ours_fails_the_job_only(bench: Bench) -> None:
+async def test_a_request_that_is_no_longer_valid_fails_the_job_only(bench: Bench) -> None:
     bench.driver.connection_args = Arguments  # does not know `host`: a model that changed under a sealed login
     outcome = await run_job(bench.world, await bench.claimed("one"))
 
-    assert outcome.error_type is ErrorType.DRIVER_FAULT
+    assert outcome.error_type is ErrorType.INVALID_REQUEST
     assert "r1" not in str(outcome.error_message)
 
 
