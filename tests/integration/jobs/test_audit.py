@@ -63,19 +63,19 @@ async def test_texts_that_postgresql_cannot_keep(engine: AsyncEngine) -> None:
     assert (row.reason, row.subject, row.detail) == (good, "s" * LONGEST_TEXT, {good: [good, 1]})
 
 
-FILTERS = [
-    AuditFilter(actor="ops"),
-    AuditFilter(host="192.0.2.1"),
-    AuditFilter(job_id=FULL.job_id),
-    AuditFilter(batch_id=FULL.batch_id),
-    AuditFilter(action="POST /device/execute"),
-    AuditFilter(allowed=True),
-    AuditFilter(request_id="r-1"),
-    AuditFilter(since=datetime.now(UTC) - timedelta(minutes=30)),
-]
+FILTERS = {
+    "actor": AuditFilter(actor="ops"),
+    "host": AuditFilter(host="192.0.2.1"),
+    "job": AuditFilter(job_id=FULL.job_id),
+    "batch": AuditFilter(batch_id=FULL.batch_id),
+    "action": AuditFilter(action="POST /device/execute"),
+    "allowed": AuditFilter(allowed=True),
+    "request": AuditFilter(request_id="r-1"),
+    "since": AuditFilter(since=datetime.now(UTC) - timedelta(minutes=30)),
+}
 
 
-@pytest.mark.parametrize("where", FILTERS, ids=str)
+@pytest.mark.parametrize("where", FILTERS.values(), ids=FILTERS.keys())
 async def test_filters(engine: AsyncEngine, where: AuditFilter) -> None:
     """One event that matches and one that does not; both by `until` in the future, none in the past."""
     await write_events(engine, [Waited(AuditEvent("other", allowed=False), 3600), FULL])
