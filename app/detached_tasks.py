@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from litestar import Request, Response, delete, get, post
@@ -21,44 +20,20 @@ from app.failures import failures
 from app.filters import Host, host_name, page_cursor
 from app.jobs import NEXT_CURSOR
 from app.services import Needed, Services
+from app.submissions import settle_task, submission
 from app.trail import note
 from app.waiting import MOST_WAIT_S, Wait, await_job
 from jobs.history import JobFilter, JobRecord, cancel_jobs
-from jobs.submit import Submission
 from jobs.task_rows import TaskFilter, act_on_task, find_task, find_tasks, give_up_task, submit_task
+from jobs.task_views import TaskStatus, TaskView, task_fields, task_view
 
 AnyRequest = Request[Any, Any, Any]
-TaskStatus: TypeAlias = Literal["starting", "running", "exited", "lost", "stopped", "failed"]
 
 LOOK_S = 30.0
 """How long the answer of a host is awaited, besides what the client wants to wait."""
 
 RETRY_AFTER_S = 5
 MOST_LOG_BYTES = 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class TaskView:
-    """A detached task, as last seen. Times are UTC.
-
-    `job_id`: the job that starts it. `log_size`: bytes. `error`: why the last job about it failed. `last_seen_at`: when
-    a worker last looked at it.
-    """
-
-    id: UUID
-    job_id: UUID
-    state: TaskStatus
-    driver: str
-    device_name: str
-    command: str
-    exit_status: int | None
-    log_size: int
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
-    last_seen_at: datetime | None
-    submitted_by: str
-    error: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +77,10 @@ async def start_task(
 ) -> Response[Envelope[StartedView]]:
     """The body of `/device/execute`, with one `command`. Answers when the command runs, or after `wait` seconds."""
     wanted = services.models.parse_task(await json_body(request))
-    accepted = await submit_task(services.intake, wanted, Submission(request.user, idempotency_key))
-    note(request.scope, host=wanted.target.host, job_id=accepted.job_id)
+    accepted = await submit_task(services.intake, wanted, submission(request, idempotency_key))
+    settle_task(request, wanted.target.host, accepted)
     await await_job(services, request, accepted.job_id, wait)
-    seen = _fields(await _found(services, request, accepted.id))
+    seen = task_fields(await _found(services, request, accepted.id))
     started = StartedView(**seen, warnings=wanted.warnings)
     return Response(Envelope(started), status_code=201 if accepted.created else 200)
 
@@ -134,7 +109,7 @@ async def list_tasks(
     where = TaskFilter(device, state_, page_cursor(cursor), request.user.hosts)
     rows = await find_tasks(services.database, where, limit)
     headers = {NEXT_CURSOR: rows[-1].id.hex} if len(rows) == limit else {}
-    return Response(Envelope([_view(row) for row in rows]), headers=headers)
+    return Response(Envelope([task_view(row) for row in rows]), headers=headers)
 
 
 @get(
@@ -154,7 +129,7 @@ async def get_task(
     if refresh:
         await _act(services, request, task_id, {"action": "look"})
         row = await _found(services, request, task_id)
-    return Envelope(_view(row))
+    return Envelope(task_view(row))
 
 
 @get(
@@ -209,15 +184,16 @@ async def delete_task(
     With `force` both, and the task is given up (`lost`, if it was not seen to end) should its host not answer.
     """
     row = await _found(services, request, task_id)
+    note(request.scope, host=row.host, subject=str(task_id), job_id=row.job_id)
     if row.state == "starting" and row.error is None:
-        return Envelope(_view(await _called_off(services, request, row)))
+        return Envelope(task_view(await _called_off(services, request, row)))
     if row.ended_at is None:
         _require(await _act(services, request, task_id, {"action": "stop"}), force=force)
     if force or row.ended_at is not None:
         _require(await _act(services, request, task_id, {"action": "forget"}), force=force)
     if force:
         await give_up_task(services.database, task_id)
-    return Envelope(_view(await _found(services, request, task_id)))
+    return Envelope(task_view(await _found(services, request, task_id)))
 
 
 async def _called_off(services: Services, request: AnyRequest, row: Row[Any]) -> Row[Any]:
@@ -263,24 +239,3 @@ async def _found(services: Services, request: AnyRequest, task_id: UUID) -> Row[
     if row is None:
         raise Problem(404, f"There is no detached task {task_id}.")
     return row
-
-
-def _view(row: Row[Any]) -> TaskView:
-    return TaskView(**_fields(row))
-
-
-def _fields(row: Row[Any]) -> dict[str, Any]:
-    names = (
-        "id",
-        "job_id",
-        "state",
-        "driver",
-        "command",
-        "exit_status",
-        "log_size",
-        "created_at",
-        "started_at",
-        "ended_at",
-    )
-    more = ("last_seen_at", "submitted_by", "error")
-    return {**{name: getattr(row, name) for name in (*names, *more)}, "device_name": row.host}

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 import httpx
 
 from jobs.allowed_urls import PORTS, AllowedUrl
+from jobs.peers import Peer
 from jobs.templating.errors import TemplateNotFound
 
 MOST_REDIRECTS = 5
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_PRIVATE = "the template's host has no public address; see NETPULSE_TEMPLATES__PRIVATE_URLS"
 
 
 class RemoteTemplates:
@@ -72,7 +69,7 @@ class RemoteTemplates:
 
     async def _get(self, client: httpx.AsyncClient, url: httpx.URL, *, private: bool) -> bytes | httpx.URL:
         """What is there, or where else it is."""
-        peer = _Peer(private=private)
+        peer = Peer(private=private, refusal=TemplateNotFound(_PRIVATE))
         plain = {"Accept-Encoding": "identity"}  # nothing that is a gigabyte once unpacked
         async with client.stream("GET", url, headers=plain, extensions={"trace": peer.check}) as answer:
             if not peer.checked:
@@ -92,38 +89,3 @@ class RemoteTemplates:
             if len(content) > self._max_bytes:
                 raise TemplateNotFound(f"the template at its URL is larger than {self._max_bytes:,} bytes")
         return bytes(content)
-
-
-class _Peer:
-    """Looks at whom we are connected to, before anything is sent: a name's address may change between two look-ups.
-
-    An httpx "trace" extension (https://www.python-httpx.org/advanced/extensions/#trace).
-    """
-
-    def __init__(self, *, private: bool) -> None:
-        self.checked = private
-        self._private = private
-
-    async def check(self, event: str, info: Mapping[str, Any]) -> None:
-        if event != "connection.connect_tcp.complete" or self._private:
-            return
-        stream = info["return_value"]
-        if not is_public(stream.get_extra_info("server_addr")[0]):
-            await stream.aclose()
-            raise TemplateNotFound("the template's host has no public address; see NETPULSE_TEMPLATES__PRIVATE_URLS")
-        self.checked = True
-
-
-def is_public(text: str) -> bool:
-    """Whether an IP address is one of the internet's: not loopback, link-local, private, multicast or reserved."""
-    address = _behind(ipaddress.ip_address(text.partition("%")[0]))
-    return address.is_global and not address.is_multicast
-
-
-def _behind(address: _Address) -> _Address:
-    """The IPv4 address that an IPv6 address stands for, if it does."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address in _NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address

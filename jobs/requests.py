@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from jobs.parsing import NETMIKO_NAMES, from_driver_args
 from jobs.redaction import redact_all, secrets_of
 from jobs.referrals import with_stand_in, without_stand_in
 from jobs.storage import StoredFile
+from jobs.webhooks.options import JOB_EVENTS, TASK_EVENTS, EventType
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +101,25 @@ class RequestModels:
             found[f"{name} bulk"] = {"value": {**common, "devices": devices, "options": {"ttl": 600}}}
         return found
 
-    def parse(self, body: object, *, with_file: bool = False) -> Request:
-        """Validate a decoded JSON body; `with_file`: a file comes with it. Raises RequestInvalid."""
+    def parse(self, body: object, *, with_file: bool = False, events: Sequence[EventType] = JOB_EVENTS) -> Request:
+        """Validate a decoded JSON body; `with_file`: a file comes with it; `events`: what a webhook can be told of.
+
+        Raises RequestInvalid.
+        """
         driver = self.driver_of(body)
         execute = self.validate(driver, body)
         if execute.options.rollout is not None:
             raise _fault("rollout", "is for /device/bulk only")
-        return request_of(driver, execute, arguments_of(driver, execute), with_file=with_file)
+        args = arguments_of(driver, execute)
+        return request_of(driver, execute, args, with_file=with_file, events=events)
 
     def parse_task(self, body: object) -> Request:
         """The start of a detached task: a query of one command. Raises RequestInvalid."""
-        request = self.parse(body)
+        request = self.parse(body, events=TASK_EVENTS)
         if request.operation != "command" or len(request.lines) != 1:
             raise _wrong(["command"], "a detached task is one command", "operation")
         if request.options.queue_strategy is Strategy.PINNED:
             raise _fault("queue_strategy", "a detached task is always fifo")
-        if request.options.webhook is not None:
-            raise _fault("webhook", "is not for detached tasks")
         driver = self._drivers[request.driver]
         _require(driver, request.target.connection, ["driver"], "tasks")
         return replace(request, operation="task", strategy=Strategy.FIFO)
@@ -200,9 +203,17 @@ def _wrong(place: list[str], message: str, kind: str) -> RequestInvalid:
     return RequestInvalid([{"loc": place, "msg": message, "type": kind}])
 
 
-def request_of(driver: Driver, execute: Execute, args: Arguments, *, with_file: bool = False) -> Request:
+def request_of(
+    driver: Driver,
+    execute: Execute,
+    args: Arguments,
+    *,
+    with_file: bool = False,
+    events: Sequence[EventType] = JOB_EVENTS,
+) -> Request:
     """The request that `execute` and its `driver_args` are. Raises RequestInvalid for what its device cannot do."""
     _refuse_impossible(driver, execute, args)
+    _refuse_events(execute.options, events)
     operation = _operation(execute, args)
     if (operation == "upload") != with_file:
         message = "is for uploads only" if with_file else "missing: send an upload as multipart/form-data"
@@ -238,6 +249,12 @@ def _refuse_impossible(driver: Driver, execute: Execute, args: Arguments) -> Non
             _require(driver, login, ["driver_args", name], name)
     elif transfer_of(args):
         _require(driver, login, ["driver_args", "file_transfer"], "files")
+
+
+def _refuse_events(options: Options, possible: Sequence[EventType]) -> None:
+    wanted = options.webhook.events if options.webhook is not None else None
+    if not set(wanted or possible) <= set(possible):
+        raise _fault("webhook", f"events are {', '.join(possible)} here")
 
 
 def _require(driver: Driver, login: Arguments, place: list[str], capability: str) -> None:

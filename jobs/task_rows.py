@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from jobs.authorisation import authorise
 from jobs.host_patterns import HostPatterns, only
+from jobs.limits import require_room
 from jobs.requests import Request
 from jobs.submit import Intake, KeyReused, Submission, new_job
 from jobs.tables import detached_task
 
-_SHOWN = [column for column in detached_task.c if column.name not in ("sealed", "request")]
+_SHOWN = [column for column in detached_task.c if column.name not in ("sealed", "request", "told_offset")]
 _SUBMIT = text("SELECT * FROM netpulse.submit_task(CAST(:job AS jsonb))")
+_SUBMIT_RECORDED = text("""
+    WITH answer AS MATERIALIZED (SELECT * FROM netpulse.submit_task(CAST(:job AS jsonb))),
+         recorded AS MATERIALIZED (
+             SELECT netpulse.record_audit_events(
+                 jsonb_build_array(CAST(:event AS jsonb) || jsonb_build_object('job_id', a.job_id)))
+               FROM answer AS a WHERE a.created)
+    SELECT a.* FROM answer AS a LEFT JOIN recorded ON true""")
 _ACT = text("SELECT netpulse.act_on_task(:task, CAST(:action AS jsonb), :principal)")
 
 
@@ -44,11 +52,17 @@ class AcceptedTask:
 
 
 async def submit_task(intake: Intake, request: Request, submission: Submission) -> AcceptedTask:
-    """Queue the start of a task. Raises Forbidden, KeyReused, and what `submit` raises when PostgreSQL is away."""
+    """Queue the start of a task. Raises Forbidden, TooManyQueued, KeyReused, and what `submit` raises when PostgreSQL
+    is away.
+    """
     authorise(submission.principal, request, intake.host_keys)
-    job = json.dumps(new_job(intake, request, submission))
+    await require_room(intake.database, submission.principal, intake.queued_jobs, 1)
+    statement, values = _SUBMIT, {"job": json.dumps(new_job(intake, request, submission))}
+    if submission.event is not None:
+        event = replace(submission.event, host=request.target.host)
+        statement, values = _SUBMIT_RECORDED, {**values, "event": json.dumps(event.as_json())}
     async with intake.database.connect() as connection:
-        row = (await connection.execute(_SUBMIT, {"job": job})).one()
+        row = (await connection.execute(statement, values)).one()
     if row.conflict or row.task_id is None:
         raise KeyReused
     return AcceptedTask(row.task_id, row.job_id, row.created)
@@ -67,6 +81,12 @@ async def find_task(database: AsyncEngine, task_id: UUID, hosts: HostPatterns | 
     wanted = select(*_SHOWN).where(detached_task.c.id == task_id, *only(detached_task.c.host, hosts))
     async with database.connect() as connection:
         return (await connection.execute(wanted)).one_or_none()
+
+
+async def task_of(database: AsyncEngine, job_id: UUID) -> Row[Any] | None:
+    """The task that a job started; None if there is none."""
+    async with database.connect() as connection:
+        return (await connection.execute(select(*_SHOWN).where(detached_task.c.job_id == job_id))).one_or_none()
 
 
 async def find_tasks(database: AsyncEngine, where: TaskFilter, limit: int) -> Sequence[Row[Any]]:

@@ -12,12 +12,10 @@ from typing import Any, cast
 from drivers.base import Reply, TaskSession, TaskState, Verdict
 from drivers.errors import LeaseLost
 from jobs.call import Call
+from jobs.task_logs import redacted, tell_log, whole_letters
 
 LOOK_AGAIN_S = 1.0
 """While a client waits for more log, the host is asked this often."""
-
-_LONGEST_LETTER = 4
-"""Bytes of a letter in UTF-8."""
 
 
 async def task(call: Call) -> None:
@@ -48,6 +46,7 @@ async def _look(call: Call, wish: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         await asyncio.sleep(LOOK_AGAIN_S)
         state = await _seen(call, wish, offset, size)
     await _note(call, wish, state, state.state)
+    await tell_log(call, wish["id"])
     return _told(state, offset, call.progress.secrets)
 
 
@@ -59,10 +58,12 @@ async def _stop(call: Call, wish: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         state = await call.do(_session(call).stop_task, wish["id"], call.work.args)
         name = "stopped" if state.state != "running" else name
     await _note(call, wish, state, name)
+    await tell_log(call, wish["id"])
     return "", {"state": name, "exit_status": state.exit_status, "log_size": state.log_size}
 
 
 async def _forget(call: Call, wish: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    await tell_log(call, wish["id"])
     await call.do(_session(call).forget_task, wish["id"], call.work.args)
     await _note(call, wish, TaskState("lost"), "lost", forgotten=True)
     return "", {}
@@ -92,29 +93,18 @@ async def _note(call: Call, wish: dict[str, Any], state: TaskState, name: str, *
 def _told(state: TaskState, offset: int, secrets: Collection[str]) -> tuple[str, dict[str, Any]]:
     """The log as text, and all that was seen. Where text cannot hold every byte, they are there in base64 too."""
     ended = state.state != "running" and offset + len(state.log) >= state.log_size
-    log = state.log if ended else state.log[: _whole_letters(state.log)]
+    log = state.log if ended else state.log[: whole_letters(state.log)]
     facts: dict[str, Any] = {
         "state": state.state,
         "exit_status": state.exit_status,
         "log_size": state.log_size,
         "next_offset": offset + len(log),
     }
-    for secret in sorted(secrets, key=len, reverse=True):
-        log = log.replace(secret.encode(), b"***")
+    log = redacted(log, secrets)
     text = log.decode(errors="replace")
     if text.encode() != log or b"\0" in log:
         facts["log_base64"] = base64.b64encode(log).decode()
     return text, facts
-
-
-def _whole_letters(log: bytes) -> int:
-    """Bytes of `log` without a letter that is cut off at its end."""
-    for cut in range(1, min(_LONGEST_LETTER, len(log)) + 1):
-        lead = log[-cut]
-        if lead & 0xC0 != 0x80:  # the first byte of the last letter
-            letter = 1 + (lead >= 0xC0) + (lead >= 0xE0) + (lead >= 0xF0)
-            return len(log) - cut if letter > cut and len(log) > cut else len(log)
-    return len(log)
 
 
 def _session(call: Call) -> TaskSession:

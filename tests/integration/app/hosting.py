@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,8 @@ class Site:
     url: str
     directory: Path
     worker: Process
+    settings: Mapping[str, str]
+    """Further ones of the worker."""
 
     @property
     def home(self) -> Path:
@@ -68,12 +70,12 @@ class Site:
     def replace_worker(self) -> None:
         """Kill the worker; another one takes over."""
         self.worker.kill()
-        self.worker = start_worker(self.url, self.directory)
+        self.worker = start_worker(self.url, self.directory, self.settings)
 
 
-def start_worker(url: str, directory: Path) -> Process:
+def start_worker(url: str, directory: Path, settings: Mapping[str, str]) -> Process:
     """A worker that beats."""
-    environment = {**os.environ, "DATABASE_URL": url, "NETPULSE_SECRET_KEYS": SEAL_KEY, **PROMPT}
+    environment = {**os.environ, "DATABASE_URL": url, "NETPULSE_SECRET_KEYS": SEAL_KEY, **PROMPT, **settings}
     worker = Process(
         "worker", {**environment, "NETPULSE_WORKER__DEAD_S": "3", "NETPULSE_WORKER__FENCE_S": "2"}, directory
     )
@@ -89,14 +91,14 @@ def start_worker(url: str, directory: Path) -> Process:
 
 
 @contextmanager
-def hosting(postgres_url: str, template: str, directory: Path) -> Iterator[Site]:
-    """Start everything; it has ended afterwards."""
+def hosting(postgres_url: str, template: str, directory: Path, **settings: str) -> Iterator[Site]:
+    """Start everything; it has ended afterwards. `settings`: further ones of the worker."""
     with (
         sshd(directory) as host,
         postgres.new_database(postgres_url, template) as url,
         in_thread(url) as (served, http),
     ):
-        site = Site(http, served, host, url, directory, start_worker(url, directory))
+        site = Site(http, served, host, url, directory, start_worker(url, directory, settings), settings)
         assert http.headers["X-API-KEY"] == KEY
         try:
             yield site

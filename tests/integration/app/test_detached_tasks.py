@@ -158,6 +158,8 @@ def test_one_that_waits_is_called_off(api: httpx.Client) -> None:
     failure(api.get(f"/detached-task/{task['id']}/log"), 409)
     assert success(api.delete(f"/detached-task/{task['id']}"))["state"] == "failed"
     assert success(api.get(f"/job/{task['job_id']}"))["status"] == "cancelled"
+    [event] = success(api.get("/audit", params={"action": "DELETE /detached-task/{task_id}"}))
+    assert (event["host"], event["subject"], event["job_id"]) == (LOGIN["host"], task["id"], task["job_id"])
 
 
 def test_one_that_is_being_started_is_not(api: httpx.Client, database: str) -> None:

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from jobs.allowed_urls import AllowedUrl, allowed_urls
-from jobs.remote_templates import is_public
+from jobs.peers import is_public
 from jobs.settings import TemplateSettings
 
 COVERED = [
