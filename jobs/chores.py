@@ -20,6 +20,8 @@ MOST_PRUNED = 1000
 MOST_PIECES = 200
 """Pieces of files that one turn removes: 100 MiB."""
 
+MOST_TALLIED = 10_000
+
 MOST_LOOKS = 100
 """Detached tasks that one turn has looked at."""
 
@@ -81,6 +83,7 @@ async def _do_chores_once(connection: Connection, observer: Observer, tasks: Tas
     look_after = "SELECT netpulse.look_after_tasks($1, $2, $3)"
     await _alone(connection, look_after, tasks.look_s, tasks.retention_s, MOST_LOOKS)
     await _alone(connection, "SELECT netpulse.advance_rollouts()")
+    await _alone(connection, "SELECT netpulse.fold_tally($1)", MOST_TALLIED)
 
 
 async def _alone(connection: Connection, sql: str, *values: float) -> Any:
