@@ -58,9 +58,22 @@ class Keyring:
         return await self._known.find(key_id, now)
 
     def key_in(self, connection: AnyConnection) -> str | None:
-        """The key that came along, the header's first."""
+        """The key that came along, the header's first. A cookie counts only for pages of our own."""
         name = self.parameter
-        return connection.headers.get(name) or connection.query_params.get(name) or connection.cookies.get(name)
+        given = connection.headers.get(name) or connection.query_params.get(name)
+        return given or (None if _is_from_elsewhere(connection) else connection.cookies.get(name))
+
+
+def _is_from_elsewhere(connection: AnyConnection) -> bool:
+    """Whether a browser says that another site's page asks: it adds our cookies to that, too.
+
+    It says so in Sec-Fetch-Site, and without TLS in Origin only.
+    """
+    headers = connection.headers
+    if (site := headers.get("sec-fetch-site")) is not None:
+        return site not in ("same-origin", "none")
+    origin = headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != headers.get("host")
 
 
 async def require_key(connection: AnyConnection, handler: BaseRouteHandler) -> None:

@@ -34,7 +34,7 @@ async def confirm_job(
     if request.user.hosts is not None and await find_job(services, job_id, request.user.hosts) is None:
         raise Problem(404, f"There is no job {job_id}.")
     try:
-        accepted = await confirm(services.intake, job_id, request.user.name)
+        accepted = await confirm(services.intake, job_id, request.user)
     except NothingToConfirm as error:
         raise Problem(409, str(error)) from None
     if accepted is None:

@@ -15,6 +15,7 @@ from jobs.credentials.base import (
     CredentialRef,
     KeyName,
     Path,
+    UsernameKey,
     plain_path,
 )
 from jobs.credentials.local import LAST_VERSION
@@ -33,7 +34,7 @@ class CredentialEntry(CredentialPath):
 
     username: Annotated[str, Field(min_length=1, max_length=1024)]
     password: Annotated[Secret, Field(min_length=1, max_length=16_384)]
-    username_key: KeyName = DEFAULT_USERNAME_KEY
+    username_key: UsernameKey = DEFAULT_USERNAME_KEY
     """Name of the field for the user's name."""
     password_key: KeyName = DEFAULT_PASSWORD_KEY
     """Name of the field for the password."""
@@ -69,7 +70,7 @@ class CredentialRead(CredentialPath):
 
     version: Annotated[int, Field(ge=1, le=LAST_VERSION)] | None = None
     """By default the latest."""
-    username_key: KeyName = DEFAULT_USERNAME_KEY
+    username_key: UsernameKey = DEFAULT_USERNAME_KEY
     """Name of the field that holds the user's name."""
     password_key: KeyName = DEFAULT_PASSWORD_KEY
     """Name of the field that holds the password."""

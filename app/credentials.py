@@ -27,7 +27,7 @@ from app.envelope import Envelope, Failure, Problem
 from app.failures import failures
 from app.services import Needed, Services
 from app.trail import note
-from jobs.credentials.base import CredentialRef, Provider
+from jobs.credentials.base import DEFAULT_USERNAME_KEY, CredentialRef, Provider
 from jobs.credentials.errors import CredentialError
 from jobs.invalid import validated
 
@@ -65,6 +65,7 @@ async def create_credential(request: AnyRequest, services: Needed, provider: Fro
     asked = _provider(services, provider)
     entry = validated(CredentialEntry, await json_body(request))
     _note(request, asked, entry.path)
+    request.user.require_credential(entry.path)
     version = await asked.create(entry.path, entry.data(), entry.metadata, request.user.name)
     return Envelope(CreatedView(entry.path, version))
 
@@ -74,7 +75,9 @@ async def read_credential(request: AnyRequest, services: Needed, provider: FromP
     """A login; without its password, unless that is asked for. Other fields at the path are not shown."""
     asked = _provider(services, provider)
     wanted = validated(CredentialRead, await json_body(request))
-    _note(request, asked, wanted.path, version=wanted.version, revealed=wanted.show_password)
+    field = None if wanted.username_key == DEFAULT_USERNAME_KEY else wanted.username_key
+    _note(request, asked, wanted.path, version=wanted.version, revealed=wanted.show_password, username_key=field)
+    request.user.require_credential(wanted.path)
     stored = await asked.read(wanted.path, wanted.version)
     return Envelope(credential_view(wanted.ref(), stored, revealed=wanted.show_password))
 
@@ -87,18 +90,20 @@ async def delete_credential(request: AnyRequest, services: Needed, provider: Fro
     asked = _provider(services, provider)
     path = validated(CredentialPath, await json_body(request)).path
     _note(request, asked, path)
+    request.user.require_credential(path)
     await asked.delete(path)
     return Envelope(DeletedView(path, True))
 
 
 @post("/credential/{provider:str}/list", status_code=200, summary="List credentials", opt=ADMIN, responses=FAILURES)
 async def list_credentials(request: AnyRequest, services: Needed, provider: FromPath[str]) -> Envelope[PathsView]:
-    """The paths in a folder."""
+    """The paths in a folder. A key that is limited to some sees these, and folders."""
     asked = _provider(services, provider)
     wanted = validated(CredentialList, await json_body(request))
     _note(request, asked, wanted.path_prefix or None)
     paths = await asked.list(wanted.path_prefix, recursive=wanted.recursive)
-    return Envelope(PathsView(wanted.path_prefix, list(paths)))
+    seen = [path for path in paths if path.endswith("/") or request.user.knows(path)]
+    return Envelope(PathsView(wanted.path_prefix, seen))
 
 
 @post(
@@ -113,6 +118,7 @@ async def describe_credential(request: AnyRequest, services: Needed, provider: F
     asked = _provider(services, provider)
     path = validated(CredentialPath, await json_body(request)).path
     _note(request, asked, path)
+    request.user.require_credential(path)
     return Envelope(about_view(await asked.about(path)))
 
 
@@ -128,6 +134,8 @@ async def read_credentials(request: AnyRequest, services: Needed, provider: From
     asked = _provider(services, provider)
     wanted = validated(CredentialBatch, await json_body(request))
     _note(request, asked, None, paths=wanted.paths, revealed=wanted.show_password)
+    for path in wanted.paths:
+        request.user.require_credential(path)
     read = await _read_all(asked, wanted)
     succeeded = [view for view in read if isinstance(view, CredentialView)]
     failed = [view for view in read if isinstance(view, NotReadView)]

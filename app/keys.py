@@ -15,6 +15,7 @@ from app.bodies import json_body
 from app.envelope import Envelope, Failure, Problem
 from app.failures import failures
 from app.services import Needed, Services
+from app.trail import note
 from jobs.invalid import validated
 from jobs.key_entry import KeyEntry, Rotation, is_name
 from jobs.keys import Made, NoLongerCounts, owner
@@ -90,6 +91,8 @@ async def post_key(request: AnyRequest, services: Needed) -> Envelope[MadeKeyVie
     """The answer has its text, this once. A key that is limited to hosts or credentials makes none with wider rights,
     nor does it rotate or revoke one."""
     entry = validated(KeyEntry, await json_body(request))
+    rights = entry.model_dump(mode="json", include={"scopes", "hosts", "credentials"}, exclude_none=True)
+    note(request.scope, subject=entry.name, detail=rights)
     _require_within(request.user, entry.principal())
     made = await services.keys.create(entry, request.user.name)
     if made is None:
@@ -112,7 +115,9 @@ async def get_key(services: Needed, name: FromPath[str]) -> Envelope[KeyView]:
 )
 async def delete_key(request: AnyRequest, services: Needed, name: FromPath[str]) -> Envelope[KeyView]:
     """Within two seconds every process refuses it. What it has queued goes on."""
-    _require_within(request.user, owner(await _found(services, name)))
+    found = await _found(services, name)
+    note(request.scope, subject=name)
+    _require_within(request.user, owner(found))
     row = await services.keys.revoke(name)
     assert row is not None  # rows are never removed
     return Envelope(KeyView(**fields_of(row)))
@@ -128,7 +133,9 @@ async def delete_key(request: AnyRequest, services: Needed, name: FromPath[str])
 async def rotate_key(request: AnyRequest, services: Needed, name: FromPath[str]) -> Envelope[MadeKeyView]:
     """The answer has the new text, this once. The one before counts for `grace_s` seconds."""
     wish = validated(Rotation, await json_body(request))
-    _require_within(request.user, owner(await _found(services, name)))
+    found = await _found(services, name)
+    note(request.scope, subject=name)
+    _require_within(request.user, owner(found))
     try:
         made = await services.keys.rotate(name, wish.grace_s)
     except NoLongerCounts as error:

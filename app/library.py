@@ -19,6 +19,7 @@ from app.failures import failures
 from app.jobs import NEXT_CURSOR
 from app.services import Needed
 from app.templates import BUSY, TemplateText
+from app.trail import note
 from drivers.base import Arguments
 from jobs.invalid import validated
 from jobs.library import KINDS, LONGEST_DESCRIPTION, LONGEST_NAME, LONGEST_SAMPLE, Draft, Kind, Stored, is_name
@@ -207,6 +208,7 @@ async def delete_template(
 ) -> Envelope[RemovedView]:
     """All its versions. A template that gets the name later goes on counting versions from here."""
     known, plain = _writable(request, kind), name.removeprefix("/")
+    note(request.scope, subject=f"{known}/{plain}")
     removed = await services.library.remove(known, plain) if is_name(plain) else 0
     if not removed:
         raise _missing()
@@ -224,6 +226,7 @@ async def _draft(request: AnyRequest, services: Needed, kind: str, name: str) ->
             "and the last one is not schema"
         )
         raise invalid(["path", "name"], message)
+    note(request.scope, subject=f"{known}/{plain}")
     entry = validated(TemplateEntry, await json_body(request))
     await services.templates.check(known, entry.template)
     return Draft(known, plain, entry.template, entry.description, entry.sample)

@@ -17,6 +17,9 @@ log = structlog.get_logger()
 MOST = 10_000
 """So many may wait, a kilobyte each; of those beyond only the number is recorded."""
 
+MOST_NAMELESS = 600
+"""Of those without a known key so many a minute are written, of the others the number: else anybody fills the disk."""
+
 BATCH = 500
 GATHER_S = 0.2
 RETRY_S = 1.0
@@ -32,17 +35,26 @@ class Refusals:
         self._most = most
         self._waiting: deque[tuple[float, AuditEvent]] = deque()
         self._lost = 0
+        self._minute, self._nameless = 0, 0
         self._filled = asyncio.Event()
         self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def add(self, event: AuditEvent) -> None:
-        """Have it written; when too many wait already, it is only counted."""
-        if len(self._waiting) < self._most:
+        """Have it written; when too many wait already, or came without a known key, it is only counted."""
+        if len(self._waiting) < self._most and not self._is_one_too_many(event):
             self._waiting.append((time.monotonic(), event))
         else:
             self._lost += 1
         self._filled.set()
+
+    def _is_one_too_many(self, event: AuditEvent) -> bool:
+        if event.actor is not None:
+            return False
+        minute = int(time.monotonic() // 60)
+        self._nameless = self._nameless + 1 if minute == self._minute else 1
+        self._minute = minute
+        return self._nameless > MOST_NAMELESS
 
     def start(self) -> None:
         """Begin to write, in the running event loop."""

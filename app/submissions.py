@@ -11,6 +11,7 @@ from app.services import Services
 from app.trail import event_of, note
 from jobs.batches import Batch
 from jobs.submit import Accepted, Submission
+from jobs.task_rows import AcceptedTask
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -25,6 +26,13 @@ def submission(request: AnyRequest, idempotency_key: str | None = None) -> Submi
 def settle(request: AnyRequest, accepted: Accepted) -> None:
     """A job that is new is on record with its job; of another one, the trail records the request."""
     note(request.scope, host=accepted.host, job_id=accepted.id)
+    if accepted.created:
+        _settled(request)
+
+
+def settle_task(request: AnyRequest, host: str, accepted: AcceptedTask) -> None:
+    """The same for a detached task."""
+    note(request.scope, host=host, job_id=accepted.job_id)
     if accepted.created:
         _settled(request)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import ip_address
 from typing import Any, cast
 from uuid import UUID
 
@@ -45,7 +46,7 @@ def event_of(scope: HTTPScope, *, allowed: bool) -> AuditEvent:
         action=f"{scope['method']} {known['path_template']}",
         allowed=allowed,
         actor=user.name if user else None,
-        client=client[0] if client else None,
+        client=_address(client[0]) if client else None,
         request_id=known.get("request_id"),
         host=known.get("audit_host"),
         subject=known.get("audit_subject"),
@@ -54,6 +55,14 @@ def event_of(scope: HTTPScope, *, allowed: bool) -> AuditEvent:
         batch_id=known.get("audit_batch"),
         detail=known.get("audit_detail"),
     )
+
+
+def _address(text: str) -> str | None:
+    """Behind a proxy it is what the proxy says, which must at least be an address."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return None
 
 
 class AuditTrail:

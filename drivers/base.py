@@ -8,6 +8,7 @@ from another thread.
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 from base64 import b64encode
 from collections.abc import Callable, Sequence
@@ -363,6 +364,13 @@ def device_key(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+_SCOPE = re.compile(r"[A-Za-z0-9_-]{0,15}(\.[0-9]{1,4})?")
+"""Of an IPv6 address: an interface, as Linux calls it and its VLANs. No pattern for names shall match one."""
+
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+"""As its last label, it makes a resolver take the name for an IPv4 address."""
+
+
 def normalise_host(host: str) -> str:
     """One spelling per device: addresses in their canonical form, names in lower case without the final dot.
 
@@ -372,12 +380,16 @@ def normalise_host(host: str) -> str:
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
     try:
-        return str(ipaddress.ip_address(text))
+        address = ipaddress.ip_address(text)
     except ValueError:
         pass
+    else:
+        if not _SCOPE.fullmatch(getattr(address, "scope_id", None) or ""):  # Python takes any text for one
+            raise ValueError("not a host name or an IP address")
+        return str(address)
     name = text.lower().removesuffix(".")
     labels = name.split(".")
-    if len(name) > 253 or not all(_is_label(label) for label in labels) or labels[-1].isdigit():
+    if len(name) > 253 or not all(_is_label(label) for label in labels) or _NUMBER.fullmatch(labels[-1]):
         raise ValueError("not a host name or an IP address")
     return name
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from collections.abc import Mapping
+from typing import Any, get_args
 
-from drivers.base import Arguments, HostKeyPolicy
+from drivers.base import Arguments, HostKeyPolicy, normalise_host
 from jobs.principal import QUERIES, Forbidden, Principal
 from jobs.requests import Request
 
@@ -25,6 +26,15 @@ def authorise(principal: Principal, request: Request, policy: HostKeyPolicy) -> 
     if request.credential_ref is not None:
         principal.require_credential(request.credential_ref.path)
     _require_policy(principal, connection, policy)
+
+
+def authorise_again(principal: Principal, request: Mapping[str, Any]) -> None:
+    """Raises Forbidden unless `principal` may use the login of a stored request, which another may have sent."""
+    jump = request["connection_args"].get("proxy_host")
+    if jump is not None:
+        principal.require_host(normalise_host(jump))
+    if (ref := request.get("credential_ref")) is not None:
+        principal.require_credential(ref["path"])
 
 
 def _require_policy(principal: Principal, connection: Arguments, policy: HostKeyPolicy) -> None:

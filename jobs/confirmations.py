@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobs.authorisation import authorise_again
+from jobs.principal import Principal
 from jobs.submit import Accepted, Intake, Refused, insert
 from jobs.tables import job
 
@@ -18,8 +20,11 @@ class NothingToConfirm(Exception):
     """The job is none that waits for a confirmation. The message says why."""
 
 
-async def confirm(intake: Intake, job_id: UUID, principal: str) -> Accepted | None:
-    """Queue a job that confirms the change of another; None: there is no such job. Raises NothingToConfirm, Refused."""
+async def confirm(intake: Intake, job_id: UUID, principal: Principal) -> Accepted | None:
+    """Queue a job that confirms the change of another; None: there is no such job.
+
+    Raises NothingToConfirm, Refused; Forbidden if the login that was used is not for `principal`.
+    """
     async with intake.database.connect() as connection:
         confirmation = await _confirmation(connection, job_id, principal)
         if confirmation is None:
@@ -30,7 +35,7 @@ async def confirm(intake: Intake, job_id: UUID, principal: str) -> Accepted | No
     return answer
 
 
-async def _confirmation(connection: AsyncConnection, job_id: UUID, principal: str) -> dict[str, object] | None:
+async def _confirmation(connection: AsyncConnection, job_id: UUID, principal: Principal) -> dict[str, object] | None:
     left = func.extract("epoch", job.c.confirm_by - func.clock_timestamp()).label("left_s")
     row = (await connection.execute(select(job, left).where(job.c.id == job_id))).one_or_none()
     if row is None:
@@ -41,6 +46,7 @@ async def _confirmation(connection: AsyncConnection, job_id: UUID, principal: st
         raise NothingToConfirm("The change is confirmed already.")
     if row.left_s <= 0:
         raise NothingToConfirm("The time to confirm is over: the device has undone the change by itself.")
+    authorise_again(principal, row.request)
     request = {name: row.request[name] for name in _KEPT if name in row.request}
     return {
         "driver": row.driver,
@@ -56,5 +62,5 @@ async def _confirmation(connection: AsyncConnection, job_id: UUID, principal: st
         "ttl_s": float(row.left_s),
         "execution_timeout_s": row.execution_timeout_s,
         "max_attempts": 1,
-        "submitted_by": principal,
+        "submitted_by": principal.name,
     }

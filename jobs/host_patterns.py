@@ -14,10 +14,13 @@ LONGEST_PATTERN = 255
 """Characters: as long as a host name may be."""
 
 _GLOB = re.compile(r"[a-z0-9._:*?-]+")
+_ADDRESSES = re.compile(r"(?=.*[0-9])(?=.*\.)[0-9.*?]+")
+"""A glob of addresses."""
 
 
 class HostPatterns:
-    """Networks (CIDR) for addresses, globs for names. A glob of an address matches that address's text.
+    """Networks (CIDR) for addresses, globs for names. A glob of addresses, such as 192.0.2.*, matches their texts, and
+    no name: 192.0.2.example is whatever its owner says.
 
     Two with the same patterns are equal.
     """
@@ -27,6 +30,7 @@ class HostPatterns:
         self.texts = tuple(sorted({normalised(pattern) for pattern in patterns}))
         self._networks = [ipaddress.ip_network(text) for text in self.texts if "/" in text]
         self._globs = [text for text in self.texts if "/" not in text]
+        self._names = [glob for glob in self._globs if not _ADDRESSES.fullmatch(glob)]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, HostPatterns) and self.texts == other.texts
@@ -36,13 +40,13 @@ class HostPatterns:
 
     def allow(self, host: str) -> bool:
         """Whether `host` (normalised) matches one of them."""
-        if any(fnmatchcase(host, glob) for glob in self._globs):
-            return True
         try:
             address = ipaddress.ip_address(host)
         except ValueError:
-            return False
-        return any(address in network for network in self._networks)
+            return any(fnmatchcase(host, glob) for glob in self._names)
+        return any(fnmatchcase(host, glob) for glob in self._globs) or any(
+            address in network for network in self._networks
+        )
 
     def cover(self, other: HostPatterns) -> bool:
         """Whether all that `other` allows is allowed here. May say no where it is hard to tell, never a wrong yes."""
@@ -52,7 +56,7 @@ class HostPatterns:
     def _covers_glob(self, glob: str) -> bool:
         if not is_wild(glob):
             return self.allow(glob)
-        return any(glob_covers(mine, glob) for mine in self._globs)
+        return any(glob_covers(mine, glob) for mine in (self._globs if _ADDRESSES.fullmatch(glob) else self._names))
 
 
 def glob_covers(glob: str, other: str) -> bool:

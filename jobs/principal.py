@@ -56,9 +56,13 @@ class Principal:
         if not self.reaches(host):
             raise Forbidden(f"the key {self.name!r} is not for the device {host}")
 
+    def knows(self, path: str) -> bool:
+        """Whether it is for the credential at `path`."""
+        return self.credentials is None or any(fnmatchcase(path, glob) for glob in self.credentials)
+
     def require_credential(self, path: str) -> None:
-        """Raises Forbidden unless its jobs may refer to the credential at `path`."""
-        if self.credentials is not None and not any(fnmatchcase(path, glob) for glob in self.credentials):
+        """Raises Forbidden unless it is for the credential at `path`."""
+        if not self.knows(path):
             raise Forbidden(f"the key {self.name!r} is not for the credential {path}")
 
     def covers(self, other: Principal) -> bool:

@@ -31,6 +31,18 @@ def _is_plain(character: str) -> bool:
 Path = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH), AfterValidator(plain_path)]
 KeyName = Annotated[str, Field(min_length=1, max_length=128)]
 
+_SECRET_WORDS = ("pass", "secret", "token", "key", "enable")
+
+
+def _not_secret(name: str) -> str:
+    if any(word in name.lower() for word in _SECRET_WORDS):
+        raise ValueError("must name the field of the user's name, which is shown, not one that holds a secret")
+    return name
+
+
+UsernameKey = Annotated[KeyName, AfterValidator(_not_secret)]
+"""Users' names stand in the clear where logins are listed: no field of a secret may be taken for one."""
+
 
 class CredentialRef(Arguments):
     """A login that a provider keeps; a text alone is its `path`. Resolved by the worker when the job runs."""
@@ -38,7 +50,7 @@ class CredentialRef(Arguments):
     provider: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     """`vault`, `local` or an installed plug-in; by default the site's."""
     path: Path
-    username_key: KeyName = DEFAULT_USERNAME_KEY
+    username_key: UsernameKey = DEFAULT_USERNAME_KEY
     """Name of the field that holds the user's name."""
     password_key: KeyName = DEFAULT_PASSWORD_KEY
     """Name of the field that holds the password."""

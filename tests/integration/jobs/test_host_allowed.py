@@ -35,6 +35,7 @@ networks = st.builds(
 )
 globs = st.one_of(
     st.text("abc01_-.:*?", min_size=1, max_size=6),
+    st.sampled_from(["192.*", "1*.*", "*.2*", "1?.*", "*1*", "?.*"]),
     st.builds(lambda host, keep: host.partition("%")[0][:keep] + "*", st.one_of(names, addresses), st.integers(0, 12)),
     addresses.map(lambda address: address.partition("%")[0]),
 )

@@ -15,6 +15,7 @@ from jobs.confirmations import confirm
 from jobs.database import Pool
 from jobs.firing import Firing
 from jobs.placement import load_policy
+from jobs.principal import Forbidden, Principal
 from jobs.seal import Seal, new_key
 from jobs.submit import Intake
 from tests.integration.jobs.conftest import Site, new_job
@@ -417,9 +418,11 @@ async def test_a_change_without_secrets_can_be_confirmed(site: Site, database: s
     await site.connection.execute("UPDATE netpulse.job SET confirm_by = now() + interval '1 minute'")
     engine = database_engine(database, connections=1)
     seal = Seal([new_key()])
-    accepted = await confirm(
-        Intake(engine, seal, Candidates(engine, load_policy("greedy")), "default"), job["id"], "me"
-    )
+    intake = Intake(engine, seal, Candidates(engine, load_policy("greedy")), "default")
+    others = Principal("others", frozenset({"config"}), credentials=("sites/branch/*",))
+    with pytest.raises(Forbidden, match="sites/hq/admin"):
+        await confirm(intake, job["id"], others)
+    accepted = await confirm(intake, job["id"], Principal("me", frozenset({"config"})))
     await engine.dispose()
     assert accepted is not None
     confirming = await site.job(accepted.id)

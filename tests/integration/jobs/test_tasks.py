@@ -2,6 +2,8 @@
 
 import base64
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +24,8 @@ from tests.integration.jobs.hosts import FakeTask, HostDriver
 
 pytestmark = pytest.mark.anyio
 
-SEAL = Seal([new_key()])
+KEY = new_key()
+SEAL = Seal([KEY])
 PASSWORD = "the-login-itself"
 LOGIN = SEAL.seal(json.dumps({"connection_args": {"host": "h1", "password": PASSWORD}}))
 
@@ -37,15 +40,15 @@ class Bench:
         sessions = SessionPool(drivers, PoolLimits(), on_let_go=lambda _key: None)
         self.world = World(drivers, sessions, SEAL, JobQueue(pool, worker), lambda: None)
 
-    async def submitted(self, **fields: Any) -> UUID:
-        """A task whose start is in the queue."""
+    async def submitted(self, request: Mapping[str, Any] = MappingProxyType({}), **fields: Any) -> UUID:
+        """A task whose start is in the queue; `request`: what else its request has."""
         given = {"driver": "host", "strategy": "fifo", "operation": "task", "sealed": LOGIN}
-        job = new_job("h1", **given, request={"command": ["sleep 9"]}, **fields)
+        job = new_job("h1", **given, request={"command": ["sleep 9"], **request}, **fields)
         return UUID(str(await self.site.connection.fetchval("SELECT task_id FROM netpulse.submit_task($1)", job)))
 
-    async def started(self) -> UUID:
+    async def started(self, request: Mapping[str, Any] = MappingProxyType({})) -> UUID:
         """A task that runs."""
-        task_id = await self.submitted()
+        task_id = await self.submitted(request)
         assert (await self.run()).state == "finished"
         return task_id
 
@@ -107,7 +110,7 @@ async def test_a_task_starts_once_and_runs(bench: Bench) -> None:
 
 
 async def test_the_same_key_gives_the_first_task(bench: Bench) -> None:
-    key = {"idempotency_key": "k", "request_hashes": ["h"]}
+    key: dict[str, Any] = {"idempotency_key": "k", "request_hashes": ["h"]}
     assert await bench.submitted(**key) == await bench.submitted(**key)
     assert await bench.site.connection.fetchval("SELECT count(*) FROM netpulse.detached_task") == 1
 
