@@ -12,17 +12,25 @@ from typing import Any
 
 from litestar import Request, Response, Router
 from litestar.config.csrf import CSRFConfig  # noqa: F401 - named in SwaggerRenderPlugin.render's annotations
+from litestar.enums import MediaType
 from litestar.exceptions import NotFoundException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.static_files import create_static_files_router
 from litestar.status_codes import HTTP_404_NOT_FOUND
+from pydantic import BaseModel
 
+from app.credential_bodies import BODIES as CREDENTIALS
+from app.headers import page_policy
 from app.host_keys import EXAMPLES as HOST_KEYS
 from app.host_keys import HostKeyEntry
+from app.keys import EXAMPLES as KEYS
+from app.keys import ROTATION_EXAMPLES
 from app.library import EXAMPLES as TEMPLATES
 from app.library import TemplateEntry
+from app.schedules import CHANGE_EXAMPLES as SCHEDULE_CHANGES
+from app.schedules import EXAMPLES as SCHEDULES
 from app.schemas import (
     bulk_body,
     execute_body,
@@ -33,13 +41,31 @@ from app.schemas import (
     task_body,
 )
 from app.templates import PARSE_EXAMPLES, RENDER_EXAMPLES, ParseBody, RenderBody
+from jobs.key_entry import KeyEntry, Rotation
+from jobs.library import KINDS
 from jobs.probes import ProbeModels
+from jobs.reports import REPORTS
 from jobs.requests import RequestModels
+from jobs.schedule_entry import ScheduleChange, ScheduleEntry
 
 DOCS = "/docs"
 ASSETS = f"{DOCS}/static"
-OWN_BODIES = (HostKeyEntry, RenderBody, ParseBody, TemplateEntry)
+OWN_BODIES: tuple[type[BaseModel], ...] = (
+    HostKeyEntry,
+    KeyEntry,
+    Rotation,
+    RenderBody,
+    ParseBody,
+    TemplateEntry,
+    ScheduleEntry,
+    ScheduleChange,
+    *(model for model, _ in CREDENTIALS.values()),
+)
 PUBLIC = ("/health/live", "/health/ready")
+NEEDED = {("/circuit", "delete"): "host", ("/host-key", "delete"): "host", ("/device/{host}/history", "get"): "command"}
+"""Parameters of the query that handlers ask for themselves, in words of their own."""
+CHOICES = {"/template/{kind}/{name}": ("kind", KINDS), "/report/{name}": ("name", tuple(REPORTS))}
+"""Closed lists in paths; what is not in them is a 404."""
 
 
 def openapi_config(version: str, key_name: str, models: RequestModels, probes: ProbeModels) -> OpenAPIConfig:
@@ -56,7 +82,7 @@ def openapi_config(version: str, key_name: str, models: RequestModels, probes: P
         path=DOCS,
         components=Components(security_schemes=schemes),  # type: ignore[arg-type]  # its values may be references too
         security=[{name: []} for name in schemes],
-        openapi_router=Router(DOCS, route_handlers=[], include_in_schema=False, after_request=_in_envelope),
+        openapi_router=Router(DOCS, route_handlers=[], include_in_schema=False, after_request=_as_ours),
         use_handler_docstrings=True,
         render_plugins=[_page(description), _Json(description)],
     )
@@ -70,10 +96,12 @@ def assets_router() -> Router:
     return create_static_files_router(ASSETS, [Path(spec.origin).parent / "static"], include_in_schema=False)
 
 
-def _in_envelope(response: Response[Any]) -> Response[Any]:
-    """Litestar answers unknown paths below /docs with a page of its own."""
+def _as_ours(response: Response[Any]) -> Response[Any]:
+    """Litestar answers unknown paths below /docs with a page of its own; and does not say what a page may run."""
     if response.status_code == HTTP_404_NOT_FOUND:
         raise NotFoundException
+    if response.media_type == MediaType.HTML:
+        response.headers["Content-Security-Policy"] = page_policy(response.content)
     return response
 
 
@@ -92,6 +120,9 @@ class Description:
             data = component.get("properties", {}).get("data", {})
             if "oneOf" in data:  # what fits JobView fits AcceptedView too
                 data["anyOf"] = data.pop("oneOf")
+        for (path, method), operation in _operations(schema).items():
+            for parameter in operation.get("parameters", ()):
+                _repair(parameter, NEEDED.get((path, method)), CHOICES.get(path))
         for path in PUBLIC:
             schema["paths"][path]["get"]["security"] = []  # Litestar leaves an empty list out
         for path in ("/device/execute", "/device/exec"):
@@ -101,13 +132,36 @@ class Description:
         for path in ("/device/test-connection", "/device/test"):
             schema["paths"][path]["post"]["requestBody"] = probe_body(self._probes)
         schema["paths"]["/host-key"]["post"]["requestBody"] = model_body(HostKeyEntry, HOST_KEYS)
+        rows = schema["paths"]["/report/{name}"]["get"]["responses"]["200"]
+        rows["content"]["text/csv"] = {"schema": {"type": "string"}}
+        schema["paths"]["/key"]["post"]["requestBody"] = model_body(KeyEntry, KEYS)
+        schema["paths"]["/key/{name}/rotate"]["post"]["requestBody"] = model_body(Rotation, ROTATION_EXAMPLES)
+        schema["paths"]["/schedule"]["post"]["requestBody"] = model_body(ScheduleEntry, SCHEDULES)
+        one = schema["paths"]["/schedule/{schedule_id}"]
+        one["patch"]["requestBody"] = model_body(ScheduleChange, SCHEDULE_CHANGES)
         for path in ("/template/render", "/template/render/{engine}"):
             schema["paths"][path]["post"]["requestBody"] = model_body(RenderBody, RENDER_EXAMPLES)
         for path in ("/template/parse", "/template/parse/{engine}"):
             schema["paths"][path]["post"]["requestBody"] = model_body(ParseBody, PARSE_EXAMPLES)
+        for action, (model, examples) in CREDENTIALS.items():
+            path = f"/credential/{{provider}}/{action}"
+            schema["paths"][path]["post"]["requestBody"] = model_body(model, examples)
         for method in ("post", "put"):
             schema["paths"]["/template/{kind}/{name}"][method]["requestBody"] = model_body(TemplateEntry, TEMPLATES)
         return schema
+
+
+def _operations(schema: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(path, method): item for path, methods in schema["paths"].items() for method, item in methods.items()}
+
+
+def _repair(parameter: dict[str, Any], needed: str | None, choices: tuple[str, tuple[str, ...]] | None) -> None:
+    if parameter["in"] == "query" and parameter["name"] == needed:
+        parameter["required"] = True
+    if parameter["in"] == "path" and "oneOf" in parameter["schema"]:  # optional in a handler of two paths
+        parameter["schema"] = parameter["schema"]["oneOf"][0]
+    if parameter["in"] == "path" and choices is not None and parameter["name"] == choices[0]:
+        parameter["schema"]["enum"] = list(choices[1])
 
 
 class _Json(JsonRenderPlugin):

@@ -8,8 +8,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from jobs.bulk import MOST_DEVICES, OWN, TTL_S
+from jobs.options import Options
 from jobs.probes import ProbeModels
-from jobs.requests import Options, RequestModels
+from jobs.referrals import LOGIN
+from jobs.requests import RequestModels
 
 REF = "#/components/schemas/{model}"
 
@@ -87,8 +89,15 @@ def request_schemas(models: RequestModels) -> Schema:
             transfer = {"driver_args": {"required": ["file_transfer"]}}
             body["oneOf"].append({"required": ["driver_args"], "properties": transfer})
         login = schemas[execute.model_fields["connection_args"].annotation.__name__]  # type: ignore[union-attr]
+        _let_refer(login, body["properties"]["credential_ref"])
         schemas[bulk_name(driver)] = _bulk(driver, body, login)
     return schemas
+
+
+def _let_refer(login: Schema, reference: Schema) -> None:
+    """A reference may stand in `connection_args` too, and then no login does."""
+    login["properties"]["credential_ref"] = reference
+    login["required"] = [name for name in login.get("required", []) if name not in LOGIN]
 
 
 _CONTEXT = {"type": "object", "description": "With `rendering`: the values of its template's variables."}
