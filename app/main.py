@@ -17,30 +17,39 @@ from litestar.types import ASGIApp
 
 from app import (
     __version__,
+    audit,
     batches,
     bulk,
     circuits,
     confirmations,
     connection_test,
+    credentials,
     detached_tasks,
     devices,
     drivers,
     health,
+    history,
     host_keys,
     job_events,
     jobs,
+    keys,
     library,
+    reports,
+    schedules,
     sessions,
+    stats,
     storage,
     templates,
+    webhooks,
     workers,
 )
 from app.access import AccessLog
-from app.auth import Keyring, require_key
+from app.auth import Keyring, require_key, require_scopes
 from app.bodies import refuse_bad_query
 from app.openapi import assets_router, openapi_config
 from app.problems import answer_error
 from app.services import Services, build_services
+from app.trail import AuditTrail
 from drivers.registry import warm
 from jobs.logs import configure_logs
 from jobs.settings import Settings, load_settings
@@ -59,7 +68,8 @@ def create_app(settings: Settings, url: str) -> ASGIApp:
     """The application on the database at `url`."""
     services = build_services(settings, url)
     assert settings.server.api_key is not None
-    keyring = Keyring(settings.server.api_key.get_secret_value(), settings.server.api_key_name)
+    admin_key = settings.server.api_key.get_secret_value()
+    keyring = Keyring(admin_key, settings.server.api_key_name, services.known_keys)
     return AccessLog(_litestar(settings, services, keyring))
 
 
@@ -68,6 +78,7 @@ def _litestar(settings: Settings, services: Services, keyring: Keyring) -> Lites
         "/",
         guards=[require_key],
         before_request=refuse_bad_query,
+        middleware=[_audit_trail(settings, services)],
         route_handlers=[
             devices.execute,
             connection_test.try_login,
@@ -75,6 +86,7 @@ def _litestar(settings: Settings, services: Services, keyring: Keyring) -> Lites
             jobs.list_jobs,
             jobs.get_job,
             jobs.delete_jobs,
+            history.device_history,
             confirmations.confirm_job,
             job_events.job_events,
             batches.get_batch,
@@ -103,11 +115,35 @@ def _litestar(settings: Settings, services: Services, keyring: Keyring) -> Lites
             library.post_template,
             library.put_template,
             library.delete_template,
+            credentials.test_provider,
+            credentials.create_credential,
+            credentials.read_credential,
+            credentials.delete_credential,
+            credentials.list_credentials,
+            credentials.describe_credential,
+            credentials.read_credentials,
+            audit.list_audit_events,
+            keys.list_keys,
+            keys.post_key,
+            keys.get_key,
+            keys.delete_key,
+            keys.rotate_key,
+            schedules.list_schedules,
+            schedules.post_schedule,
+            schedules.get_schedule,
+            schedules.patch_schedule,
+            schedules.delete_schedule,
+            schedules.run_schedule,
+            reports.list_reports,
+            reports.get_report,
+            webhooks.list_deliveries,
+            webhooks.redeliver_one,
+            stats.system_stats,
             health.health,
         ],
     )
     public = Router("/", route_handlers=[health.live, health.ready])
-    return Litestar(
+    app = Litestar(
         [guarded, public, assets_router()],
         dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
         exception_handlers={HTTPException: answer_error, Exception: answer_error},
@@ -117,18 +153,34 @@ def _litestar(settings: Settings, services: Services, keyring: Keyring) -> Lites
         request_max_body_size=settings.server.max_body_bytes,
         state=State({"keyring": keyring, "services": services}),
     )
+    require_scopes(app)
+    return app
+
+
+def _audit_trail(settings: Settings, services: Services) -> Callable[[ASGIApp], ASGIApp]:
+    """A function, since Litestar copies a router with all that is in it, and services cannot be copied."""
+
+    def around(app: ASGIApp) -> ASGIApp:
+        return AuditTrail(app, services.database, services.refusals, reads=settings.server.audit_reads)
+
+    return around
 
 
 @asynccontextmanager
 async def _lifespan(services: Services, _app: Litestar) -> AsyncIterator[None]:
     services.waiters.start()
+    services.refusals.start()
     threading.Thread(target=warm, args=(services.drivers,), daemon=True).start()
     _before_signals(services.waiters.dismiss)
     try:
         yield
     finally:
         await services.waiters.stop()
+        await services.known_keys.close()
+        await services.refusals.stop()
         await services.templates.close()
+        for provider in services.credentials.values():
+            await provider.close()
         await services.database.dispose()
 
 

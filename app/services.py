@@ -12,15 +12,23 @@ import asyncpg
 from litestar.di import NamedDependency
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from app.known_keys import KnownKeys
+from app.limits import Limits
 from app.progress import ProgressFeeds
+from app.refusals import Refusals
 from app.waiters import Waiters
 from drivers.base import Driver
 from drivers.registry import load_drivers
 from jobs.candidates import Candidates
+from jobs.credentials.base import Provider
+from jobs.credentials.local import LocalStore, engine_fetch
+from jobs.credentials.providers import default_provider, load_providers
+from jobs.keys import Keys
 from jobs.library import Library
 from jobs.placement import load_policy
 from jobs.probes import ProbeModels
 from jobs.requests import RequestModels
+from jobs.schedules import Schedules
 from jobs.seal import Seal
 from jobs.settings import Settings
 from jobs.storage import Storage
@@ -32,12 +40,17 @@ POOL_WAIT_S = 5.0
 BULK_PARTS = 2
 """Parts of bulks in the making at one time: each is a few megabytes, and a thousand locks."""
 
+REPORT_STREAMS = 2
+"""Reports that are streamed at one time: each holds a connection to PostgreSQL."""
+
 
 @dataclass(frozen=True)
 class Services:
     """The API's collaborators."""
 
     database: AsyncEngine
+    keys: Keys
+    known_keys: KnownKeys
     intake: Intake
     models: RequestModels
     probes: ProbeModels
@@ -45,9 +58,15 @@ class Services:
     waiters: Waiters
     progress: ProgressFeeds
     bulk_slots: asyncio.Semaphore
+    report_slots: asyncio.Semaphore
     storage: Storage
     library: Library
+    schedules: Schedules
     templates: TemplateRunner
+    credentials: Mapping[str, Provider]
+    default_provider: str
+    limits: Limits
+    refusals: Refusals
 
 
 Needed: TypeAlias = NamedDependency[Services]
@@ -55,7 +74,7 @@ Needed: TypeAlias = NamedDependency[Services]
 
 
 def build_services(settings: Settings, url: str) -> Services:
-    """Build everything; connects to nothing yet. Raises ValueError for a bad secret key."""
+    """Build everything; connects to nothing yet. Raises ValueError for a bad secret key, SettingsError."""
     drivers = load_drivers()
     models = RequestModels(drivers)
     database = database_engine(url, settings.server.database_connections)
@@ -63,18 +82,35 @@ def build_services(settings: Settings, url: str) -> Services:
     candidates = Candidates(database, load_policy(settings.server.placement))
     waiters = Waiters(url, database)
     library = Library(database)
+    providers = load_providers(settings, LocalStore(engine_fetch(database), seal))
+    keys = Keys(database)
     return Services(
         database=database,
-        intake=Intake(database, seal, candidates, settings.worker.zone),
+        keys=keys,
+        known_keys=KnownKeys(keys),
+        intake=Intake(
+            database,
+            seal,
+            candidates,
+            settings.worker.zone,
+            host_keys=settings.worker.host_keys,
+            queued_jobs=settings.server.queued_jobs,
+        ),
         models=models,
         probes=ProbeModels(models, drivers),
         drivers=drivers,
         waiters=waiters,
         progress=ProgressFeeds(database, waiters),
         bulk_slots=asyncio.Semaphore(BULK_PARTS),
+        report_slots=asyncio.Semaphore(REPORT_STREAMS),
         storage=Storage(database, seal, settings.storage.max_bytes),
         library=library,
+        schedules=Schedules(database),
         templates=TemplateRunner.of(library.text, settings.templates),
+        credentials=providers,
+        default_provider=default_provider(settings, providers),
+        limits=Limits(database, settings.server.requests_per_minute),
+        refusals=Refusals(database),
     )
 
 
@@ -87,6 +123,7 @@ def database_engine(url: str, connections: int) -> AsyncEngine:
         "postgresql+asyncpg://",
         async_creator=partial(asyncpg.connect, url, timeout=POOL_WAIT_S, command_timeout=30),
         isolation_level="AUTOCOMMIT",
+        hide_parameters=True,  # in the texts of errors
         pool_size=connections,
         max_overflow=0,
         pool_timeout=POOL_WAIT_S,

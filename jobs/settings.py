@@ -10,7 +10,16 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as NotParsed
 
@@ -174,6 +183,15 @@ class TemplateSettings(_Group):
         return (*allowed_urls(self.urls, private=False), *allowed_urls(self.private_urls, private=True))
 
 
+def _printable(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[!-~]+", secret.get_secret_value()):
+        raise ValueError("must be printable ASCII without spaces: it goes into a header")
+    return secret
+
+
+HeaderSecret = Annotated[SecretStr, AfterValidator(_printable)]
+
+
 class CredentialSettings(_Group):
     """Logins that requests refer to."""
 
@@ -191,7 +209,7 @@ class VaultSettings(_Group):
     address: str | None = Field(
         None, pattern=r"^https?://[^\s/]+/?$", description="https://host:port; none: there is no provider vault."
     )
-    token: SecretStr | None = Field(None, description="Our own login: a token, or role_id and secret_id.")
+    token: HeaderSecret | None = Field(None, description="Our own login: a token, or role_id and secret_id.")
     role_id: str | None = Field(None, description="AppRole's role id.")
     secret_id: SecretStr | None = Field(None, description="AppRole's secret id.")
     approle_mount: str = Field("approle", pattern=_MOUNT, description="Where AppRole is mounted.")
@@ -217,6 +235,76 @@ class VaultSettings(_Group):
         if self.address is not None and (self.token is None) == (self.role_id is None):
             raise ValueError("either TOKEN, or ROLE_ID and SECRET_ID, is needed")
         return self
+
+
+class WebhookSettings(_Group):
+    """Telling other systems of jobs' ends."""
+
+    private_urls: str = Field(
+        "",
+        description="Receivers whose addresses may be private, link-local or loopback: host[:port][/prefix], separated "
+        "by commas.",
+    )
+    concurrency: int = Field(
+        64, ge=0, le=1000, description="Deliveries that a worker has under way at the most; 0: it delivers none."
+    )
+    per_receiver: int = Field(
+        4, ge=1, le=100, description="Deliveries under way to one receiver (scheme, host and port), over all workers."
+    )
+    failures: int = Field(
+        5, ge=1, le=1000, description="Failures in a row after which a receiver is tried by one delivery at a time."
+    )
+    rest_s: float = Field(5, ge=0, le=3600, description="Seconds from one such failure to the next attempt.")
+    max_bytes: int = Field(
+        2**20, ge=4096, le=64 * 2**20, description="Largest payload, in bytes; what is longer is cut, and says so."
+    )
+    keep_s: float = Field(604_800, ge=0, description="Seconds for which a delivery that was given up can be put back.")
+
+    @field_validator("private_urls")
+    @classmethod
+    def _is_a_list_of_places(cls, entries: str) -> str:
+        allowed_urls(entries, private=True)
+        return entries
+
+    @property
+    def allowed_urls(self) -> tuple[AllowedUrl, ...]:
+        """`private_urls`, each entry by itself."""
+        return allowed_urls(self.private_urls, private=True)
+
+
+class RetentionSettings(_Group):
+    """How long what is over stays in the database."""
+
+    finished_days: float = Field(400, ge=0, description="Days that a finished job is kept after its end; 0: for ever.")
+    failed_days: float = Field(400, ge=0, description="The same, for failed and cancelled jobs.")
+    most_jobs: int = Field(0, ge=0, description="Ended jobs that are kept at the most, the newest; 0: no limit.")
+    outputs_days: float = Field(
+        0, ge=0, description="Days that outputs are kept after their job's end; 0: as long as the job."
+    )
+    versions_days: float = Field(
+        400,
+        ge=0,
+        description="Days that a version of an output is kept after the next one took its place; 0: for ever.",
+    )
+    files_days: float = Field(
+        90, ge=0, description="Days that the record of a file is kept after its content went; 0: as long as its job."
+    )
+    deliveries_days: float = Field(
+        30, ge=0, description="Days that a webhook's delivery that is over is kept; 0: as long as its job."
+    )
+    audit_days: float = Field(
+        400, ge=0, description="Days that audit events are kept, 90 or more; 0: for ever. Needs the schema's owner."
+    )
+    every_s: float = Field(
+        3600, ge=0, description="Seconds from the end of one round of removal to the next one; 0: workers do none."
+    )
+
+    @field_validator("audit_days")
+    @classmethod
+    def _is_long_enough(cls, audit_days: float) -> float:
+        if 0 < audit_days < 90:
+            raise ValueError("audit events are kept for 90 days at least")
+        return audit_days
 
 
 class LogSettings(_Group):
@@ -246,6 +334,8 @@ class Settings(BaseSettings):
     templates: TemplateSettings = TemplateSettings()
     credentials: CredentialSettings = CredentialSettings()
     vault: VaultSettings = VaultSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
 
     @field_validator("secret_keys", mode="before")

@@ -19,7 +19,7 @@ def require(settings: Settings, *, keys: bool = True, api_key: bool = False) -> 
     if settings.database_url is None:
         faults.append("DATABASE_URL: needed, e.g. postgresql://netpulse@db.example/netpulse (or try: netpulse demo)")
     if keys and not _usable(settings):
-        faults.append("NETPULSE_SECRET_KEYS: one or more Fernet keys are needed; `netpulse keys new` prints one")
+        faults.append("NETPULSE_SECRET_KEYS: one or more Fernet keys are needed; `netpulse secrets new` prints one")
     if api_key and settings.server.api_key is None:
         faults.append("NETPULSE_SERVER__API_KEY: needed, 16 characters or more")
     if faults:

@@ -342,6 +342,11 @@ detached_task = Table(
     Column("state", Text, nullable=False, server_default="starting"),
     Column("exit_status", Integer),
     Column("log_size", BigInteger, nullable=False, server_default="0", comment="Bytes, when last seen"),
+    Column(
+        "told_offset",
+        BigInteger,
+        comment="Its webhook was told of so many bytes of log; null: it has none, or was told of the end",
+    ),
     Column("submitted_by", Text, nullable=False, comment="Name of the API key"),
     timestamp("created_at", "Accepted", default_now=True),
     timestamp("started_at", "First seen on its host"),

@@ -10,6 +10,10 @@ from sqlalchemy import URL, Connection, create_engine, event, make_url
 from sqlalchemy.pool import NullPool
 
 from jobs import access_tables as access_tables  # they join the metadata
+from jobs import output_tables as output_tables
+from jobs import retention_tables as retention_tables
+from jobs import schedule_tables as schedule_tables
+from jobs import webhook_tables as webhook_tables
 from jobs.tables import SCHEMA, metadata
 
 LOCK = 0x4E657450756C7365  # "NetPulse"

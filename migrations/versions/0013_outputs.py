@@ -145,7 +145,9 @@ def _create_indexes() -> None:
         postgresql_where=sa.text("parsed IS NOT NULL"),
     )
     op.create_index("output_text_words_idx", "output_text", ["words"], schema="netpulse", postgresql_using="gin")
-    op.create_index("output_change_host_idx", "output_change", ["host", "command", "changed_at", "id"], schema="netpulse")
+    op.create_index(
+        "output_change_host_idx", "output_change", ["host", "command", "changed_at", "id"], schema="netpulse"
+    )
     op.create_index("output_change_at_idx", "output_change", ["changed_at"], schema="netpulse")
     op.create_index("output_change_digest_idx", "output_change", ["digest"], schema="netpulse", postgresql_where=kept)
 

@@ -33,6 +33,8 @@ from tests.bench.great import great_bulk
 from tests.bench.measure import Bench, Measure, Site
 from tests.bench.past import listings
 from tests.bench.plans import Plans
+from tests.bench.reports import reports
+from tests.bench.retention import retention
 from tests.bench.single import latency, submission
 from tests.bench.templating import templating
 from tests.postgres import open_directory
@@ -93,6 +95,8 @@ GROUPS: dict[str, Callable[[Site], Iterator[Measure]]] = {
     "bulk": great_bulk,
     "failover": failover,
     "templating": templating,
+    "reports": reports,
+    "retention": retention,
 }
 
 

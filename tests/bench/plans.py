@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,19 @@ class Plans:
         verdict = f"uses {index}" if f"using {index} " in plan else f"DOES NOT USE {index}"
         if "NOT" in verdict:
             self.surprises.append(f"{title}: {verdict}")
+        self._append(title, verdict, plan)
+
+    def write_scans(self, title: str, lines: Iterable[str], tables: Collection[str]) -> list[str]:
+        """Append one plan, which is meant to read none of `tables` as a whole. Returns those that it does."""
+        plan = "\n".join(lines)
+        whole = sorted(set(re.findall(r"Seq Scan on (\w+)", plan)).intersection(tables))
+        verdict = f"READS ALL OF {', '.join(whole)}" if whole else "reads no big table as a whole"
+        if whole:
+            self.surprises.append(f"{title}: {verdict}")
+        self._append(title, verdict, plan)
+        return whole
+
+    def _append(self, title: str, verdict: str, plan: str) -> None:
         with self._path.open("a", encoding="utf-8") as file:
             file.write(f"-- {title}: {verdict}\n{plan}\n\n")
 

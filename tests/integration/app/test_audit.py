@@ -8,7 +8,7 @@ import httpx
 import psycopg
 import pytest
 
-from app.refusals import BATCH, Refusals
+from app.refusals import BATCH, MOST_NAMELESS, Refusals
 from app.services import database_engine
 from jobs.audit import AuditEvent, AuditFilter, find_events
 from jobs.seal import Seal
@@ -80,6 +80,21 @@ def test_what_was_carried_out(api: httpx.Client) -> None:
         "batch_id": None,
         "detail": None,
     }
+
+
+def test_what_was_done_to_which_key(api: httpx.Client) -> None:
+    success(api.post("/key", json={"name": "ops", "scopes": ["read"], "hosts": ["core*"]}), 201)
+    success(api.post("/key/ops/rotate", json={}))
+    success(api.delete("/key/ops"))
+    revoked, replaced, made = events(api)
+    assert [event["subject"] for event in (revoked, replaced, made)] == ["ops"] * 3
+    assert made["detail"] == {"scopes": ["read"], "hosts": ["core*"]}
+
+
+def test_which_template_was_stored(api: httpx.Client) -> None:
+    success(api.post("/template/jinja2/hq/ntp", json={"template": "a"}))
+    success(api.delete("/template/jinja2/hq/ntp"))
+    assert [event["subject"] for event in events(api)] == ["jinja2/hq/ntp"] * 2
 
 
 def test_the_clients_own_request_id_finds_it(api: httpx.Client) -> None:
@@ -173,7 +188,7 @@ async def test_more_refusals_than_can_wait_are_counted(database: str) -> None:
     engine = database_engine(database, 1)
     refusals = Refusals(engine, most=BATCH + 1)
     for number in range(BATCH + 8):
-        refusals.add(AuditEvent(f"a{number}", allowed=False))
+        refusals.add(AuditEvent(f"a{number}", allowed=False, actor="someone"))
     refusals.start()
     await refusals.stop()
     rows = await find_events(engine, AuditFilter(), 2 * BATCH)
@@ -181,6 +196,21 @@ async def test_more_refusals_than_can_wait_are_counted(database: str) -> None:
     assert {row.action for row in rows if row.detail is None} == {f"a{number}" for number in range(BATCH + 1)}
     assert [row.detail for row in rows if row.detail] == [{"count": 7}]
     assert len(rows) == BATCH + 2
+
+
+@pytest.mark.anyio
+async def test_guessers_do_not_fill_the_disk(database: str) -> None:
+    engine = database_engine(database, 1)
+    refusals = Refusals(engine)
+    for number in range(4 * MOST_NAMELESS):
+        refusals.add(AuditEvent(f"a{number}", allowed=False))
+    refusals.start()
+    await refusals.stop()
+    rows = await find_events(engine, AuditFilter(), 10 * MOST_NAMELESS)
+    await engine.dispose()
+    kept = sum(row.detail is None for row in rows)
+    assert MOST_NAMELESS <= kept <= 2 * MOST_NAMELESS  # a minute may begin in between
+    assert sum(row.detail["count"] for row in rows if row.detail) == 4 * MOST_NAMELESS - kept
 
 
 @pytest.mark.anyio

@@ -15,6 +15,7 @@ from jobs.credentials.base import Stored
 from jobs.credentials.errors import CredentialError, PathRefused, VaultUnavailable
 from jobs.settings import VaultSettings
 from tests.integration.app.answers import failure, fault, success
+from tests.integration.app.keyring import coming_with, make_key
 from tests.integration.app.serving import SECRET, InThread, client, settings
 from tests.vault.server import VaultServer
 
@@ -222,7 +223,8 @@ BAD: dict[str, tuple[str, dict[str, Any], list[str | int]]] = {
     "no password": ("create", entry(password=None), ["password"]),
     "long password": ("create", entry(password=SECRET * 1000), ["password"]),
     "password of another type": ("create", entry(password=[SECRET]), ["password"]),
-    "one field": ("create", entry(username_key="password"), []),
+    "one field": ("create", entry(username_key="x", password_key="x"), []),
+    "a secret's field": ("read", {"path": PATH, "username_key": "password"}, ["username_key"]),
     "unknown": ("create", entry(pasword=SECRET), ["pasword"]),
     "metadata of another type": ("create", entry(metadata={"a": 1}), ["metadata", "a"]),
     "null in metadata": ("create", entry(metadata={"a": "\0"}), ["metadata"]),
@@ -280,6 +282,20 @@ def test_reading_many_from_a_provider_that_goes_away(api: httpx.Client, sulky: S
     answer = api.post("/credential/sulky/batch-read", json=body)
     assert failure(answer, 503)["message"] == "Vault is sealed."
     assert answer.headers["retry-after"]
+
+
+def test_a_key_for_some_credentials_reaches_no_others(api: httpx.Client, local: Store) -> None:
+    """Nor does an admin's."""
+    local.create()
+    local.create(path="labs/one")
+    with coming_with(api.base_url, make_key(api, "labs", "admin", credentials=["labs/*"])) as labs:
+        mine = Store(labs, "local")
+        assert success(mine.ask("list", recursive=True))["paths"] == ["labs/one"]
+        success(mine.ask("batch-read", paths=["labs/one"]))
+        bodies: dict[str, dict[str, Any]] = {name: {"path": PATH} for name in ("read", "delete", "metadata")}
+        for action, body in (bodies | {"create": entry(), "batch-read": {"paths": ["labs/one", PATH]}}).items():
+            assert "not for the credential" in failure(mine.ask(action, **body), 403)["message"]
+    assert success(local.ask("metadata", path=PATH))["current_version"] == 1
 
 
 def test_what_is_on_record(local: Store, database: str) -> None:

@@ -55,6 +55,28 @@ def test_each_place(stranger: httpx.Client, process: AsProcess, place: dict[str,
     assert_log_discreet(process, answer)
 
 
+ELSEWHERE = [
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+]
+
+
+@pytest.mark.parametrize("headers", ELSEWHERE)
+def test_a_cookie_is_for_our_own_pages(stranger: httpx.Client, headers: dict[str, str]) -> None:
+    cookie = {"Cookie": f"{NAME}={KEY}"}
+    answer = stranger.post("/credential/local/test", headers=cookie | headers)
+    assert "is needed" in failure(answer, 403)["message"]
+    success(stranger.get("/job", headers={NAME: KEY} | headers))
+
+
+@pytest.mark.parametrize("fetched", ["same-origin", "none", None])
+def test_a_cookie_of_our_own_pages(stranger: httpx.Client, fetched: str | None) -> None:
+    said = {"Sec-Fetch-Site": fetched} if fetched else {"Origin": str(stranger.base_url).rstrip("/")}
+    success(stranger.get("/job", headers={"Cookie": f"{NAME}={KEY}"} | said))
+
+
 @pytest.mark.parametrize(("method", "url"), GUARDED.values(), ids=GUARDED.keys())
 @pytest.mark.parametrize(("given", "says"), WRONG.values(), ids=WRONG.keys())
 def test_refused(stranger: httpx.Client, method: str, url: str, given: dict[str, dict[str, str]], says: str) -> None:

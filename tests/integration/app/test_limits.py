@@ -139,6 +139,8 @@ def test_waiting_jobs_over_http(database: str) -> None:
         answer = api.post("/device/execute", json=body())
         assert "may have 2 jobs waiting" in failure(answer, 429)["message"]
         assert int(answer.headers["retry-after"]) >= 1
+        task = body(driver="paramiko", connection_args={"host": "192.0.2.1", "username": "a", "password": "b"})
+        assert "may have 2 jobs waiting" in failure(api.post("/detached-task", json=task), 429)["message"]
 
 
 def test_over_http(database: str) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from tests.integration.app.answers import failure, success
@@ -35,6 +36,21 @@ def test_a_repeated_request_is_on_record_too(api: httpx.Client) -> None:
         job = success(api.post("/device/execute", json=body(), headers={"Idempotency-Key": "1"}), status)["id"]
 
     assert [event["job_id"] for event in events(api, "POST /device/execute")] == [job, job]
+
+
+def test_a_task_is_on_record_with_its_job(api: httpx.Client, database: str) -> None:
+    login = {"host": "192.0.2.1", "username": "admin", "password": "x"}
+    task = {"driver": "paramiko", "connection_args": login, "command": "true"}
+    for status in (201, 200):
+        answer = api.post("/detached-task?wait=0", json=task, headers={"Idempotency-Key": "1"})
+        job = success(answer, status)["job_id"]
+    said = [(event["job_id"], event["host"]) for event in events(api, "POST /detached-task")]
+    assert said == [(job, "192.0.2.1")] * 2
+
+    with psycopg.connect(database) as connection:
+        connection.execute("ALTER FUNCTION netpulse.record_audit_events RENAME TO gone")
+    failure(api.post("/detached-task?wait=0", json=task), 500)
+    assert len(success(api.get("/detached-task"))) == 1
 
 
 def test_a_refused_request_leaves_no_job_and_is_on_record(served: tuple[InThread, httpx.Client]) -> None:
