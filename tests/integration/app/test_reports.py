@@ -33,7 +33,7 @@ NAMES = [
     "delivery",
     "audit",
 ]
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"]
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"]
 
 
 @pytest.fixture(scope="module")

@@ -91,6 +91,8 @@ def test_the_log_and_the_end_come_in_order(site: Site, receiver: Receiver) -> No
     task = start(site, f"echo begun; printf half; read line < {gate}; echo; echo $line; exit 3", receiver.webhook())
     first = until(lambda: receiver.about(task), "the first line is told")
     assert [(told["event_type"], told["text"], told["final"]) for told in first] == [("task.log", "begun\n", False)]
+    # A worker that dies before it has noted the answer keeps the delivery, and those behind it, until its lease ends.
+    until(lambda: site.rows("SELECT FROM netpulse.webhook_delivery WHERE state = 'delivered'"), "it is noted")
     site.replace_worker()
     gate.write_text("went on\n")
     *logs, end = until(
