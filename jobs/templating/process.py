@@ -48,7 +48,13 @@ class Process:
             process, line = _spawn(limits)
         except OSError as error:
             raise NotStarted(f"no template child could be started ({error.strerror})") from None
-        reader, writer = await asyncio.open_unix_connection(sock=line, limit=2**20)
+        try:
+            reader, writer = await asyncio.open_unix_connection(sock=line, limit=2**20)
+        except BaseException:  # called off while it comes up: nobody else knows of it
+            process.kill()
+            line.close()
+            await asyncio.to_thread(process.wait)
+            raise
         child = cls(process, reader, writer, limits)
         try:
             async with asyncio.timeout(limits.start_s):

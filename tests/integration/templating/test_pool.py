@@ -26,7 +26,7 @@ from jobs.templating.errors import (
 )
 from jobs.templating.limits import Limits
 from jobs.templating.pool import Children
-from jobs.templating.process import NotStarted
+from jobs.templating.process import NotStarted, Process
 from tests.integration.templating.conftest import QUICK, children_up
 from tests.waiting import until, until_async
 
@@ -280,6 +280,21 @@ async def test_a_start_that_fails_is_tried_again(anyio_backend: str, monkeypatch
         assert await pool.run("jinja2", ANSWER) == {"text": "42"}
     finally:
         await pool.close()
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_child_that_is_called_off_while_it_comes_up_is_ended(anyio_backend: str, steps: int) -> None:
+    """`steps`: how often the loop goes round before that."""
+    us = psutil.Process()
+    await asyncio.to_thread(int)
+    files, processes = us.num_fds(), _children(us)
+    starting = asyncio.create_task(Process.start(QUICK))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert (us.num_fds(), _children(us)) == (files, processes)
 
 
 async def test_nothing_is_left(anyio_backend: str) -> None:
