@@ -240,8 +240,8 @@ class BulkSubmission:
                 return await insert(connection, jobs, self._event())
 
     def _event(self) -> AuditEvent | None:
-        """What goes on record with the first part."""
-        if self._asked.event is None or self._batch.accepted:
+        """What goes on record with the first part of which anything is new."""
+        if self._asked.event is None or any(job.created for _, job in self._batch.accepted):
             return None
         return replace(self._asked.event, batch_id=self._batch.id, detail={"devices": len(self._bulk.devices)})
 

@@ -14,7 +14,7 @@ from jobs.credentials.base import CredentialRef
 from jobs.execute import Execute
 from jobs.invalid import RequestInvalid, validated
 from jobs.options import Options
-from jobs.referrals import FIELD, LOGIN, stood_in
+from jobs.referrals import FIELD, LOGIN, reference_in, stood_in
 from jobs.requests import Request, RequestModels, arguments_of, request_of
 
 MOST_DEVICES = 10_000
@@ -22,10 +22,10 @@ MOST_TEXT = 256 * 2**20
 """Characters of commands or configuration that the common part makes, all devices together."""
 
 TTL_S = 600.0
-OWN = ("command", "config", "driver_args", "credential_ref")
+_OPERATION = ("command", "config", "driver_args")
+OWN = (*_OPERATION, FIELD)
 """What a member may bring of its own; every other field of it is one of `connection_args`."""
 
-OPERATION = ("command", "config", "driver_args")
 _LINES = ("command", "config")
 _ADDRESS = ("host", "ip", "hostname")
 """Names of one thing: a member's replaces whichever the common part has."""
@@ -57,7 +57,7 @@ class Bulk:
     def request(self, index: int) -> Request:
         """The member's request. Raises RequestInvalid."""
         member = _object(self.devices[index])
-        own = {name: member[name] for name in OPERATION if member.get(name) is not None}
+        own = {name: member[name] for name in _OPERATION if member.get(name) is not None}
         given, variables = self._parted(member)
         login, ref = self._referred(self._login_with(given), given, member.get(FIELD))
         connection = validated(self._driver.connection_args, login, ("connection_args",), also=OWN)
@@ -158,14 +158,9 @@ def _parted(body: object) -> tuple[dict[str, Any], list[Any]]:
 
 def _referred(body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], CredentialRef | None]:
     """Of a common part: the operation and the options, the login, and the reference that goes with it."""
-    login = _object(body.get("connection_args", {}), "connection_args")
-    inner, outer = login.get(FIELD), body.get(FIELD)
-    if None not in (inner, outer) and inner != outer:
-        raise _fault(FIELD, "is given twice, with different values")
-    ref = outer if inner is None else inner
+    ref, login = reference_in(body, _object(body.get("connection_args", {}), "connection_args"))
     rest = {name: value for name, value in body.items() if name != FIELD}
-    plain = {name: value for name, value in login.items() if name != FIELD}
-    return rest, plain, None if ref is None else _ref_of(ref)
+    return rest, login, None if ref is None else _ref_of(ref)
 
 
 def _ref_of(given: object) -> CredentialRef:

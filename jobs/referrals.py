@@ -21,12 +21,19 @@ def with_stand_in(body: Any) -> Any:
     connection = body.get("connection_args") if isinstance(body, dict) else None
     if not isinstance(connection, dict) or (body.get(FIELD) is None and FIELD not in connection):
         return body
-    inner = connection.get(FIELD)
-    if None not in (inner, body.get(FIELD)) and inner != body[FIELD]:
-        raise _fault([FIELD], "is given twice, with different values")
-    ref = body.get(FIELD) if inner is None else inner
-    login = {name: value for name, value in connection.items() if name != FIELD}
+    ref, login = reference_in(body, connection)
     return {**body, FIELD: ref, "connection_args": login if ref is None else stood_in(login)}
+
+
+def reference_in(body: dict[str, Any], connection: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The reference of a body or of its `connection_args`, as it was sent (None: there is none), and the latter without
+    it. Raises RequestInvalid for two that differ.
+    """
+    inner, outer = connection.get(FIELD), body.get(FIELD)
+    if None not in (inner, outer) and inner != outer:
+        raise _fault([FIELD], "is given twice, with different values")
+    login = {name: value for name, value in connection.items() if name != FIELD}
+    return outer if inner is None else inner, login
 
 
 def stood_in(login: dict[str, Any]) -> dict[str, Any]:

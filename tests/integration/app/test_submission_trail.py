@@ -6,6 +6,7 @@ import httpx
 import psycopg
 import pytest
 
+from jobs.batches import PART
 from tests.integration.app.answers import failure, success
 from tests.integration.app.serving import NAME, InThread, body, connection
 
@@ -114,6 +115,19 @@ def test_members_of_a_bulk_that_the_key_is_not_for_fail_singly(served: tuple[InT
     }
     assert (allowed["allowed"], allowed["batch_id"], allowed["job_id"]) == (True, bulk["batch_id"], None)
     assert (refused["allowed"], refused["detail"]["hosts"]) == (False, ["203.0.113.1", "203.0.113.2"])
+
+
+def test_a_bulk_that_completes_an_earlier_one_is_on_record(api: httpx.Client, database: str) -> None:
+    """What is new of it is in its second part."""
+    devices = [{"host": f"192.0.2.{number % 250}", "port": 1000 + number} for number in range(PART + 1)]
+    sent: dict[str, Any] = {"json": body(devices=devices), "headers": {"Idempotency-Key": "1"}}
+    success(api.post("/device/bulk", **sent), 201)
+    with psycopg.connect(database) as connection:
+        lost = "UPDATE netpulse.job SET idempotency_key = NULL WHERE idempotency_key = %s"
+        assert connection.execute(lost, [f"1#{PART}"]).rowcount == 1
+    success(api.post("/device/bulk", **sent), 201)
+
+    assert len(events(api, "POST /device/bulk")) == 2
 
 
 def test_a_key_may_have_so_many_jobs_waiting(api: httpx.Client) -> None:
